@@ -1,0 +1,187 @@
+"""The Episode: the one record of what happened, one JSON line each.
+
+An episode ends in one of three ways. ``submitted``: the agent said ``exit`` and the verifier gave a reward.
+``budget``: the turn or time budget was spent, and the verifier gave a reward. ``error``: something of ours failed;
+there is no reward.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, get_args
+
+from .errors import StoreError
+
+SCHEMA = 1
+
+PerturbationKind = Literal[
+    "analysis_error", "command_error", "hallucination", "requirement_violation", "verification_failure"
+]
+PERTURBATION_KINDS: tuple[PerturbationKind, ...] = get_args(PerturbationKind)
+"""The five error classes of TermiGen (arXiv 2602.07274, section 3.2)."""
+
+Ended = Literal["submitted", "budget", "error"]
+
+
+@dataclass(frozen=True)
+class Repair:
+    """How a mistake is found and taken back.
+
+    Attributes:
+        diagnosis: a read-only command whose output shows the fault.
+        finding: what that output shows, in the first person.
+        undo: commands that restore the state before the mistake; may be empty.
+    """
+
+    diagnosis: str
+    finding: str
+    undo: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """A mistake that the critic put in place of the agent's action.
+
+    Attributes:
+        kind: one of `PERTURBATION_KINDS`.
+        action: the command that ran instead.
+        thought: the sincere reasoning that leads to it; says nowhere that it was injected.
+        reason: for us: which rule or list the mistake came from.
+        repair: how the oracle takes it back; None where nobody knows (a model's own affair).
+    """
+
+    kind: PerturbationKind
+    action: str
+    thought: str
+    reason: str
+    repair: Repair | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Perturbation:
+        """Rebuild it from `to_dict`'s result."""
+        values = dict(data)
+        if values.get("repair") is not None:
+            repair = dict(values["repair"])
+            values["repair"] = Repair(repair["diagnosis"], repair["finding"], tuple(repair["undo"]))
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One turn.
+
+    Attributes:
+        index: from 0.
+        observation: what the agent saw before it acted.
+        thought: why the step was taken; where it was perturbed, the thought that belongs to what ran.
+        action: the action that the agent chose.
+        executed: the action that ran; differs from `action` where it was perturbed.
+        perturbation: None, or the mistake that was injected.
+        exit_code: of the command; None while it runs on, or where none is known.
+        state: of the terminal afterwards: "prompt" | "running" | "closed".
+        reward: the environment's reward of this step.
+        duration_s: seconds the step took in the environment.
+    """
+
+    index: int
+    observation: str
+    thought: str
+    action: str
+    executed: str
+    perturbation: Perturbation | None
+    exit_code: int | None
+    state: str
+    reward: float
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One attempt at one task.
+
+    Attributes:
+        id: unique within its run.
+        task_id: as ``gym.make`` takes it, e.g. "termigen/fix-build-v0".
+        task_digest: the digest of the task or family instance that was played.
+        env_spec: the wrapped environment's EnvSpec as JSON values; rebuilds the env.
+        seed: the seed that ``reset`` was given.
+        options: the options that ``reset`` was given (a family's difficulty).
+        agent: the agent's name. model: the model's name or None.
+        instruction: the task's instruction as the agent read it.
+        steps: the turns in order.
+        final_observation: what the terminal showed after the last step.
+        verdict: the verifier's Verdict as a dict, or None.
+        ended: "submitted" | "budget" | "error". error: None, or {"type", "message"}.
+        usage: counts such as tokens; started_at: ISO 8601, UTC.
+    """
+
+    id: str
+    task_id: str
+    task_digest: str
+    env_spec: Mapping[str, Any] | None
+    seed: int | None
+    agent: str
+    instruction: str
+    steps: tuple[Step, ...]
+    ended: Ended
+    started_at: str
+    model: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    final_observation: str = ""
+    verdict: Mapping[str, Any] | None = None
+    error: Mapping[str, str] | None = None
+    usage: Mapping[str, float] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    @property
+    def reward(self) -> float | None:
+        """The verdict's reward, or None where there is no verdict."""
+        return None if self.verdict is None else float(self.verdict["reward"])
+
+    @property
+    def solved(self) -> bool:
+        """Whether the verdict's reward is 1."""
+        return self.reward == 1.0
+
+    @property
+    def perturbations(self) -> tuple[Perturbation, ...]:
+        """The mistakes that were injected, in order."""
+        return tuple(step.perturbation for step in self.steps if step.perturbation is not None)
+
+    def to_json(self) -> str:
+        """Return the episode as one line of JSON without a newline."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, line: str) -> Episode:
+        """Read one line of JSON.
+
+        Raises:
+            StoreError: the line is not JSON, of another schema version, or lacks or adds a field.
+        """
+        try:
+            data = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise StoreError(f"expected one episode as JSON, found a line that does not parse: {error}") from None
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, dict) else type(data).__name__
+            raise StoreError(f"expected an episode of schema {SCHEMA}, found {found!r}; re-collect or convert it")
+        unknown = set(data) - {f.name for f in fields(cls)}
+        if unknown:
+            raise StoreError(f"expected the fields of schema {SCHEMA}, found also {sorted(unknown)}")
+        try:
+            steps = tuple(_step(step) for step in data.pop("steps"))
+            return cls(steps=steps, **data)
+        except (KeyError, TypeError) as error:
+            raise StoreError(f"expected the fields of schema {SCHEMA}: {error}") from None
+
+
+def _step(data: dict[str, Any]) -> Step:
+    perturbation = data.pop("perturbation")
+    return Step(perturbation=None if perturbation is None else Perturbation.from_dict(perturbation), **data)

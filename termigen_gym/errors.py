@@ -1,0 +1,62 @@
+"""Every error that termigen-gym raises.
+
+    TermigenError
+    ├── TaskError             a task folder, family or MANIFEST is malformed; names file, field, expected, found
+    ├── SandboxError          an engine or a sandbox failed (ours, never the agent's)
+    │   ├── EngineMissing     no engine answers, or the one asked for does not; says what to install
+    │   ├── BuildError        an image does not build; carries the step and its last lines
+    │   └── SandboxDied       the sandbox went away in mid-episode (engine stopped, container killed, disk full)
+    ├── TerminalError         the terminal session could not be opened or kept
+    ├── VerifierError         the verdict could not be had: no, empty or unparsable reward, or time limit
+    ├── StoreError            an episode store is damaged or of another schema
+    ├── ModelError            a model endpoint or checkpoint failed
+    └── ActionError           an action outside the action space was given to ``step`` (also a ValueError)
+
+A failure of ours is recorded as ``error`` on the episode. It is never turned into reward 0.
+"""
+
+from __future__ import annotations
+
+
+class TermigenError(Exception):
+    """Base of all errors of this package. Its text says what was expected, what was found, what to do next."""
+
+
+class TaskError(TermigenError):
+    """A task folder is malformed."""
+
+
+class SandboxError(TermigenError):
+    """An engine or a sandbox failed."""
+
+
+class EngineMissing(SandboxError):
+    """The engine is not installed or does not answer."""
+
+
+class BuildError(SandboxError):
+    """An image does not build."""
+
+
+class SandboxDied(SandboxError):
+    """The sandbox went away while it was in use."""
+
+
+class TerminalError(TermigenError):
+    """The terminal session could not be opened or kept."""
+
+
+class VerifierError(TermigenError):
+    """The verdict could not be had; the episode has no reward."""
+
+
+class StoreError(TermigenError):
+    """An episode store is damaged, locked, or of another schema version."""
+
+
+class ModelError(TermigenError):
+    """A model endpoint or a checkpoint failed."""
+
+
+class ActionError(TermigenError, ValueError):
+    """An action is not in the action space."""

@@ -1,0 +1,284 @@
+"""The contract of engines and sandboxes. `termigen_gym.conformance` holds the cases that every implementation passes.
+
+An `Engine` builds images and starts sandboxes. A `Sandbox` is one running copy of an image: hostile code runs in it.
+What every engine guarantees:
+
+- The image as it is: file tree untouched, WORKDIR, ENV, USER and ENTRYPOINT honoured.
+- No network unless `Limits.network` is "public". CPU, memory, processes and disk are capped (docs/engines.md says how).
+- No host path, no host environment variable and no host process is visible inside.
+- A failure of the engine raises SandboxError (SandboxDied when the sandbox is gone). A command that fails is a result.
+- Sandboxes do not outlive the process that started them: `stop` is idempotent, a killed owner's sandboxes are removed
+  by the kernel or by the next `Engine.sweep`.
+
+Engines are safe to use from many threads; a sandbox belongs to one thread at a time.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import tarfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ..errors import SandboxError
+from ..task import Healthcheck, TreeFile
+
+OUTPUT_LIMIT = 4 * 1024 * 1024
+"""Bytes of a command's output that `Sandbox.exec` keeps."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a sandbox may use.
+
+    Attributes:
+        cpus: cores. memory_mb, storage_mb: MiB. pids: processes and threads.
+        network: "none", or "public" for the host's network through the engine's address translation.
+    """
+
+    cpus: float = 1.0
+    memory_mb: int = 2048
+    storage_mb: int = 10240
+    pids: int = 512
+    network: Literal["none", "public"] = "none"
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """What an image is made from.
+
+    Attributes:
+        context: folder with the Dockerfile; None where `reference` names a finished image.
+        digest: of the context; the same digest is built once.
+        reference: a finished image's name, or None.
+        timeout_s: limit of the build.
+        fresh: ignore the layer cache.
+    """
+
+    context: Path | None
+    digest: str
+    reference: str | None = None
+    timeout_s: float = 600.0
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built image and what it declares.
+
+    Attributes:
+        id: the engine's identifier.
+        workdir: absolute path. env: as KEY -> value. user: "" or a Dockerfile USER value. entrypoint: argv, may be empty.
+    """
+
+    id: str
+    workdir: str = "/"
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    entrypoint: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """What a command left.
+
+    Attributes:
+        exit_code: 128 + N when signal N ended it; None when the time limit did.
+        output: stdout and stderr, interleaved as written, its first `OUTPUT_LIMIT` bytes.
+        truncated: whether more was written.
+    """
+
+    exit_code: int | None
+    output: bytes
+    truncated: bool = False
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the time limit ended the command."""
+        return self.exit_code is None
+
+    @property
+    def text(self) -> str:
+        """The output as text; invalid UTF-8 is replaced."""
+        return self.output.decode("utf-8", "replace")
+
+
+class Shell(ABC):
+    """The byte stream of an interactive bash on a terminal of its own inside a sandbox."""
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """Return the descriptor to read and write; end of file or EIO means that the shell is gone."""
+
+    @abstractmethod
+    def waits_for_input(self) -> bool | None:
+        """Return whether the foreground program sleeps in a read of the terminal; None when that can't be told."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Hang up: the shell and its foreground job get SIGHUP, the descriptor is closed. Idempotent."""
+
+
+class Sandbox(ABC):
+    """One running copy of an image."""
+
+    image: Image
+
+    @abstractmethod
+    def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        user: str | int | None = None,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        clean_env: bool = False,
+    ) -> ExecResult:
+        """Run a command without a terminal, standard input empty, and wait for it.
+
+        Args:
+            argv: the program and its arguments; no shell is involved.
+            timeout_s: seconds; when they are spent the command's processes are killed inside the sandbox.
+            user: name, uid or "uid:gid"; None for the image's USER.
+            cwd: None for the image's WORKDIR.
+            env: added to the image's ENV, or alone with `clean_env`.
+            clean_env: start from an empty environment.
+
+        A program that does not exist gives exit code 127, one that may not be run 126.
+
+        Raises:
+            SandboxDied: the sandbox is gone. SandboxError: the engine failed.
+        """
+
+    @abstractmethod
+    def put(self, archive: bytes, to: str = "/") -> None:
+        """Unpack a tar `archive` (see `pack`) below the directory `to`, as root; missing parents are made.
+
+        Raises:
+            SandboxDied: the sandbox is gone. SandboxError: the engine failed or the disk is full.
+        """
+
+    @abstractmethod
+    def read(self, path: str, limit: int = OUTPUT_LIMIT) -> bytes | None:
+        """Return the first `limit` bytes of a regular file, or None where there is no regular file at `path`.
+
+        Raises:
+            SandboxDied: the sandbox is gone. SandboxError: the engine failed.
+        """
+
+    @abstractmethod
+    def open_shell(self, *, user: str | int | None = None, cwd: str | None = None, env: Mapping[str, str]) -> Shell:
+        """Start an interactive bash on a terminal of 80 x 24 characters.
+
+        Args:
+            user: as in `exec`. cwd: as in `exec`; where it is gone, "/". env: added to the image's ENV.
+
+        Raises:
+            SandboxDied: the sandbox is gone. SandboxError: the engine failed or the image has no bash.
+        """
+
+    @abstractmethod
+    def kill_processes(self) -> None:
+        """Kill every process inside but the first (the one that keeps the sandbox)."""
+
+    @abstractmethod
+    def alive(self) -> bool:
+        """Return whether the sandbox still runs."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Kill everything inside and remove what the sandbox held. Idempotent, never raises for a sandbox that is gone."""
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Engine(ABC):
+    """Builds images and starts sandboxes."""
+
+    name: str
+
+    @abstractmethod
+    def probe(self) -> str:
+        """Return one line on the engine that answers (name, version, mode).
+
+        Raises:
+            EngineMissing: it does not answer; says what to install or start.
+        """
+
+    @abstractmethod
+    def build(self, source: ImageSource) -> Image:
+        """Build an image, or return at once the one built from the same digest before.
+
+        Raises:
+            BuildError: it does not build; names the step and shows its last lines.
+            SandboxError: the engine failed.
+        """
+
+    @abstractmethod
+    def start(self, image: Image, limits: Limits, env: Mapping[str, str] | None = None) -> Sandbox:
+        """Start a sandbox; `env` is added to the image's ENV for everything that runs inside.
+
+        Raises:
+            SandboxError: it could not be started.
+        """
+
+    @abstractmethod
+    def import_base(self, tarball: Path, reference: str) -> None:
+        """Make an image called `reference` from a root file system in a tar file."""
+
+    @abstractmethod
+    def has_image(self, reference: str) -> bool:
+        """Return whether an image of that name is in the engine's store."""
+
+    @abstractmethod
+    def sweep(self) -> int:
+        """Remove what killed owners left behind (found by label, never another owner's) and return how many things."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop every sandbox that this engine object started. Idempotent."""
+
+
+def wait_healthy(sandbox: Sandbox, check: Healthcheck) -> None:
+    """Return when the task's healthcheck passes.
+
+    Raises:
+        SandboxError: it did not pass within its start period and retries.
+    """
+    started = time.monotonic()
+    failures = 0
+    while True:
+        result = sandbox.exec(["/bin/sh", "-c", check.command], timeout_s=check.timeout_sec)
+        if result.exit_code == 0:
+            return
+        starting = time.monotonic() - started < check.start_period_sec
+        failures += not starting
+        if failures >= check.retries:
+            raise SandboxError(
+                f"healthcheck {check.command!r}: expected exit code 0 within {check.retries} tries, "
+                f"found {result.exit_code}: {result.text[-400:]}"
+            )
+        time.sleep(check.start_interval_sec if starting else check.interval_sec)
+
+
+def pack(files: Mapping[str, TreeFile]) -> bytes:
+    """Return a tar archive of `files` by relative or absolute path: owned by root, times zero, modes 0644 or 0755."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted(files):
+            item = files[path]
+            info = tarfile.TarInfo(posixpath.normpath(path).lstrip("/"))
+            info.size = len(item.content)
+            info.mode = 0o755 if item.executable else 0o644
+            archive.addfile(info, io.BytesIO(item.content))
+    return buffer.getvalue()
