@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from .errors import StoreError
@@ -185,3 +186,87 @@ class Episode:
 def _step(data: dict[str, Any]) -> Step:
     perturbation = data.pop("perturbation")
     return Step(perturbation=None if perturbation is None else Perturbation.from_dict(perturbation), **data)
+
+
+class EpisodeBuffer:
+    """A growing Episode: `begin` with what ``reset`` returned, `add` each step, `finish`.
+
+    Args:
+        id, task_id, env_spec, seed, options, agent, model: as in `Episode`.
+    """
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        task_id: str,
+        agent: str,
+        model: str | None = None,
+        env_spec: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._facts: dict[str, Any] = {
+            "id": id,
+            "task_id": task_id,
+            "agent": agent,
+            "model": model,
+            "env_spec": env_spec,
+            "seed": seed,
+            "options": dict(options or {}),
+            "started_at": datetime.now(UTC).isoformat(),
+        }
+        self._task_digest = ""
+        self._instruction = ""
+        self._observation = ""
+        self._verdict: Mapping[str, Any] | None = None
+        self._steps: list[Step] = []
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def begin(self, observation: str, info: Mapping[str, Any]) -> None:
+        """Take what ``reset`` returned; without it the digest, the instruction and the first observation stay empty."""
+        self._task_digest = info["task_digest"]
+        self._instruction = info["instruction"]
+        self._observation = observation
+
+    def add(self, *, action: str, thought: str, observation: str, reward: float, info: Mapping[str, Any]) -> None:
+        """Take one step: the agent's action and thought, and what ``step`` returned.
+
+        Where ``info["perturbation"]`` holds one, its thought and its action are what the step records as having run.
+        """
+        found = info.get("perturbation")
+        perturbation = None if found is None else Perturbation.from_dict(found)
+        self._steps.append(
+            Step(
+                index=len(self._steps),
+                observation=self._observation,
+                thought=thought if perturbation is None else perturbation.thought,
+                action=action,
+                executed=action if perturbation is None else perturbation.action,
+                perturbation=perturbation,
+                exit_code=info["exit_code"],
+                state=info["state"],
+                reward=float(reward),
+                duration_s=info["duration_s"],
+            )
+        )
+        self._observation = observation
+        self._verdict = info["verdict"]
+
+    def finish(
+        self, ended: Ended, *, error: Mapping[str, str] | None = None, usage: Mapping[str, float] | None = None
+    ) -> Episode:
+        """Return the Episode; the buffer is spent."""
+        return Episode(
+            **self._facts,
+            task_digest=self._task_digest,
+            instruction=self._instruction,
+            steps=tuple(self._steps),
+            final_observation=self._observation,
+            verdict=self._verdict,
+            ended=ended,
+            error=error,
+            usage=dict(usage or {}),
+        )

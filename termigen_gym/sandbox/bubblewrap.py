@@ -1,0 +1,448 @@
+"""The embedded engine: bubblewrap sandboxes over overlays of buildah images. No daemon; root or ordinary user.
+
+What it protects against: processes, files, users and the network of the host are out of reach; CPU, memory and
+processes are capped by control groups where these may be made (always as root), disk by the size of the tmpfs that
+takes all writes. What it does not: the kernel is shared, so a kernel bug is a way out; without control groups
+(an ordinary user without delegation) memory is capped per process only. `termigen doctor` says which case holds.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import contextlib
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import EngineMissing, SandboxDied, SandboxError
+from ..task import TreeFile
+from .base import OUTPUT_LIMIT, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell, pack
+from .buildah import BuildahStore, store_folder
+from .process import owner_id, reads_terminal, sweep_owners
+
+_MIB = 1024 * 1024
+_DISK_LIMIT_MB = 4096
+_COPY_TIMEOUT_S = 120.0
+_INSTALL = "install it, e.g. `apt-get install bubblewrap buildah mmdebstrap uidmap`"
+_HOSTS = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\ttermigen\n"
+
+
+@dataclass(frozen=True)
+class _Reply:
+    body: dict[str, Any]
+    fds: tuple[int, ...]
+
+
+class _Client:
+    """This process's end of the launcher: starts it, sends requests from any thread."""
+
+    def __init__(self, bwrap: str, buildah: str, mountpoint: Path) -> None:
+        self.owner = owner_id()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py"))]
+        root = os.geteuid() == 0
+        with theirs:
+            self._process = subprocess.Popen(
+                argv if root else [buildah, "unshare", *argv],
+                stdin=theirs,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": os.environ.get("HOME", "/")},
+                start_new_session=True,
+            )
+        self._socket = ours
+        self._lock = threading.Lock()
+        settings = {"root": root, "owner": self.owner, "bwrap": bwrap, "mountpoint": str(mountpoint)}
+        try:
+            ours.send(json.dumps(settings).encode())
+            ready = json.loads(ours.recv(65536))
+        except (OSError, ValueError):
+            errors = self._process.communicate()[1].decode("utf-8", "replace")
+            raise SandboxError(f"expected the sandbox launcher to start, found: {errors[-800:]}") from None
+        self.groups: list[str] = ready["groups"]
+
+    def send(self, request: dict[str, Any], fds: Sequence[int] = ()) -> socket.socket:
+        """Send a request; its replies come on the socket returned."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        body = os.memfd_create("request", os.MFD_CLOEXEC)
+        try:
+            os.write(body, json.dumps(request).encode("utf-8", "surrogateescape"))
+            os.lseek(body, 0, os.SEEK_SET)
+            packed = array.array("i", [theirs.fileno(), body, *fds])
+            with self._lock:
+                self._socket.sendmsg([b"1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
+        except OSError:
+            ours.close()
+            raise SandboxDied("expected the sandbox launcher to answer, found it gone") from None
+        finally:
+            theirs.close()
+            os.close(body)
+        return ours
+
+    def ask(self, request: dict[str, Any], fds: Sequence[int] = ()) -> _Reply:
+        """Send a request and wait for its one reply."""
+        with self.send(request, fds) as channel:
+            return receive(channel)
+
+    def close(self) -> None:
+        """End the launcher and, with it, every sandbox."""
+        self._socket.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+
+
+def receive(channel: socket.socket) -> _Reply:
+    """Read one reply; errors of the launcher become errors of the package."""
+    data, ancillary, _, _ = channel.recvmsg(65536, socket.CMSG_LEN(16), socket.MSG_CMSG_CLOEXEC)
+    if not data:
+        raise SandboxDied("expected an answer from the sandbox launcher, found it gone")
+    fds = array.array("i")
+    for _, _, packed in ancillary:
+        fds.frombytes(packed)
+    body = json.loads(data)
+    if "error" in body:
+        raise (SandboxDied if body["code"] == "died" else SandboxError)(body["error"])
+    return _Reply(body, tuple(fds))
+
+
+class BubblewrapEngine(Engine):
+    """Sandboxes by bubblewrap, images by buildah."""
+
+    name = "bubblewrap"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._client: _Client | None = None
+        self._client_pid = 0
+        self._boxes: weakref.WeakSet[BubblewrapSandbox] = weakref.WeakSet()
+        self._folder = store_folder()
+        atexit.register(_close_at_exit, weakref.ref(self))
+
+    def probe(self) -> str:
+        """See `Engine.probe`."""
+        version = subprocess.run([_program("bwrap"), "--version"], capture_output=True, text=True, check=False)
+        client = self._launcher()
+        mode = "root" if os.geteuid() == 0 else "ordinary user"
+        caps = "control groups" if client.groups else "limits per process only"
+        return f"{version.stdout.strip()}, {self._store.driver} store in {self._folder}, {mode}, {caps}"
+
+    @property
+    def _store(self) -> BuildahStore:
+        if "_opened_store" not in self.__dict__:
+            self._opened_store = BuildahStore(_program("buildah"), self._folder)
+        return self._opened_store
+
+    def _launcher(self) -> _Client:
+        with self._lock:
+            if self._client is None or self._client_pid != os.getpid():
+                self._client = _Client(_program("bwrap"), _program("buildah"), self._mountpoint())
+                self._client_pid = os.getpid()
+            return self._client
+
+    def _mountpoint(self) -> Path:
+        """Return a folder to mount on, in namespaces where nobody else sees it; best one that names nothing of this host."""
+        if Path("/mnt").is_dir():
+            return Path("/mnt")
+        folder = self._folder / "mnt"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def build(self, source: ImageSource) -> Image:
+        """See `Engine.build`."""
+        return self._store.build(source)
+
+    def import_base(self, tarball: Path, reference: str) -> None:
+        """See `Engine.import_base`."""
+        self._store.import_base(tarball, reference)
+
+    def has_image(self, reference: str) -> bool:
+        """See `Engine.has_image`."""
+        return self._store.has(reference)
+
+    def start(self, image: Image, limits: Limits, env: Mapping[str, str] | None = None) -> Sandbox:
+        """See `Engine.start`."""
+        layers = self._store.layers(image)
+        if limits.network == "public":
+            raise SandboxError(
+                "network: expected \"none\" on the bubblewrap engine, found \"public\"; "
+                "use sandbox=\"docker\" or network=\"none\""
+            )
+        name = uuid.uuid4().hex[:12]
+        disk = min(limits.storage_mb, _DISK_LIMIT_MB)
+        client = self._launcher()
+        client.ask(
+            {
+                "op": "start",
+                "box": name,
+                "layers_folder": str(layers.folder),
+                "layers": layers.names,
+                "limits": {
+                    "cpus": limits.cpus,
+                    # Files written lie in memory and count there as well, so they get room of their own.
+                    "memory_bytes": (limits.memory_mb + disk) * _MIB,
+                    "storage_bytes": disk * _MIB,
+                    "pids": limits.pids,
+                    "network": limits.network,
+                },
+            }
+        )
+        box = BubblewrapSandbox(client, name, image, limits, {**image.env, **(env or {})})
+        self._boxes.add(box)
+        box.put(pack({"etc/hosts": TreeFile(_HOSTS), "etc/hostname": TreeFile(b"termigen\n")}))
+        if image.entrypoint:
+            box.run_entrypoint()
+        return box
+
+    def sweep(self) -> int:
+        """See `Engine.sweep`. Only empty control groups can be left: everything else ended with its launcher."""
+        return sweep_owners(Path("/sys/fs/cgroup"))
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        with self._lock:
+            client, self._client = self._client, None
+            mine = self._client_pid == os.getpid()
+        if client is not None and mine:
+            for box in list(self._boxes):
+                box.stop()
+            client.close()
+
+
+def _close_at_exit(reference: weakref.ref[BubblewrapEngine]) -> None:
+    engine = reference()
+    if engine is not None:
+        engine.close()
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise EngineMissing(f"bubblewrap engine: expected the program {name}, found none; {_INSTALL}")
+    return path
+
+
+class BubblewrapSandbox(Sandbox):
+    """One overlay and the namespaces around it, held by the launcher."""
+
+    def __init__(self, client: _Client, name: str, image: Image, limits: Limits, env: Mapping[str, str]) -> None:
+        self.image = image
+        self._client = client
+        self._name = name
+        self._env = dict(env)
+        self._rlimits = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 65536}
+        if not client.groups:
+            self._rlimits |= {"RLIMIT_DATA": limits.memory_mb * _MIB, "RLIMIT_NPROC": limits.pids}
+        self._stopped = False
+
+    def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        user: str | int | None = None,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        clean_env: bool = False,
+    ) -> ExecResult:
+        """See `Sandbox.exec`."""
+        request = self._request("exec", user=user, cwd=cwd, env=env, clean_env=clean_env)
+        request["argv"] = list(argv)
+        with _Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
+            pipe.close_write()
+            pid = receive(channel).body["pid"]
+            return _collect(channel, pipe.read_end, timeout_s, lambda: self._kill_tree(pid))
+
+    def put(self, archive: bytes, to: str = "/") -> None:
+        """See `Sandbox.put`."""
+        body = os.memfd_create("archive", os.MFD_CLOEXEC)
+        try:
+            with open(os.dup(body), "wb") as file:
+                file.write(archive)
+            os.lseek(body, 0, os.SEEK_SET)
+            request = {"op": "put", "box": self._name, "to": to}
+            with _Pipe() as pipe, self._send(request, [body, pipe.write_end]) as channel:
+                pipe.close_write()
+                receive(channel)
+                done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing)
+        finally:
+            os.close(body)
+        if done.exit_code != 0:
+            raise self._failure(f"put below {to}: {done.text.strip() or done.exit_code}")
+
+    def read(self, path: str, limit: int = OUTPUT_LIMIT) -> bytes | None:
+        """See `Sandbox.read`."""
+        request = {"op": "read", "box": self._name, "path": path, "limit": limit}
+        with _Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
+            pipe.close_write()
+            receive(channel)
+            done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing, limit)
+        if done.exit_code == 3:
+            return None
+        if done.exit_code != 0:
+            raise self._failure(f"read {path}: {done.exit_code}")
+        return done.output
+
+    def open_shell(self, *, user: str | int | None = None, cwd: str | None = None, env: Mapping[str, str]) -> Shell:
+        """See `Sandbox.open_shell`."""
+        request = self._request("shell", user=user, cwd=cwd, env=env, clean_env=False)
+        request |= {"argv": ["/bin/bash", "-i"], "cwd_or_root": True}
+        with self._send(request) as channel:
+            reply = receive(channel)
+        return BubblewrapShell(reply.fds[0], reply.body["pid"])
+
+    def kill_processes(self) -> None:
+        """See `Sandbox.kill_processes`."""
+        with self._send({"op": "kill", "box": self._name}) as channel:
+            receive(channel)
+
+    def alive(self) -> bool:
+        """See `Sandbox.alive`."""
+        if self._stopped:
+            return False
+        try:
+            with self._send({"op": "alive", "box": self._name}) as channel:
+                receive(channel)
+        except SandboxDied:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """See `Sandbox.stop`."""
+        if not self._stopped:
+            self._stopped = True
+            with contextlib.suppress(SandboxError):
+                self._client.ask({"op": "stop", "box": self._name})
+
+    def run_entrypoint(self) -> None:
+        """Run the image's ENTRYPOINT as Docker would, beside the process that keeps the sandbox."""
+        request = self._request("exec", user=None, cwd=None, env=None, clean_env=False)
+        request["argv"] = [*self.image.entrypoint, "sh", "-c", "sleep infinity"]
+        null = os.open("/dev/null", os.O_WRONLY)
+        try:
+            with self._send(request, [null]) as channel:
+                receive(channel)
+        finally:
+            os.close(null)
+
+    def _request(
+        self, op: str, *, user: str | int | None, cwd: str | None, env: Mapping[str, str] | None, clean_env: bool
+    ) -> dict[str, Any]:
+        return {
+            "op": op,
+            "box": self._name,
+            "user": self.image.user if user is None else str(user),
+            "cwd": cwd or self.image.workdir,
+            "cwd_or_root": False,
+            "env": {**({} if clean_env else self._env), **(env or {})},
+            "rlimits": self._rlimits,
+        }
+
+    def _send(self, request: dict[str, Any], fds: Sequence[int] = ()) -> socket.socket:
+        if self._stopped:
+            raise SandboxDied(f"sandbox {self._name}: expected it running, found it stopped")
+        return self._client.send(request, fds)
+
+    def _kill_tree(self, pid: int) -> None:
+        with contextlib.suppress(SandboxError):
+            self._client.ask({"op": "kill_tree", "box": self._name, "pid": pid})
+
+    def _failure(self, text: str) -> SandboxError:
+        return SandboxError(text) if self.alive() else SandboxDied(f"{text} (the sandbox is gone)")
+
+
+class BubblewrapShell(Shell):
+    """The master of a terminal inside."""
+
+    def __init__(self, master: int, pid: int) -> None:
+        self._master = master
+        self._pid = pid
+
+    def fileno(self) -> int:
+        """See `Shell.fileno`."""
+        return self._master
+
+    def waits_for_input(self) -> bool | None:
+        """See `Shell.waits_for_input`."""
+        return reads_terminal(self._pid)
+
+    def close(self) -> None:
+        """See `Shell.close`."""
+        if self._master >= 0:
+            os.close(self._master)
+            self._master = -1
+
+
+def _nothing() -> None:
+    """What is killed when a copy takes too long: the copy ends with its sandbox."""
+
+
+class _Pipe:
+    """A pipe to a command inside; each end is closed exactly once."""
+
+    def __init__(self) -> None:
+        self.read_end, self.write_end = os.pipe2(os.O_CLOEXEC)
+
+    def close_write(self) -> None:
+        """Close our copy of the end that the command writes to."""
+        if self.write_end >= 0:
+            os.close(self.write_end)
+            self.write_end = -1
+
+    def __enter__(self) -> _Pipe:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close_write()
+        os.close(self.read_end)
+
+
+def _collect(
+    channel: socket.socket, read_end: int, timeout_s: float, kill: Callable[[], None], limit: int = OUTPUT_LIMIT
+) -> ExecResult:
+    """Read a command's output until it ends or its time is spent; what it left running does not hold us up."""
+    output = bytearray()
+    truncated = timed_out = False
+    exit_code: int | None = None
+    deadline = time.monotonic() + timeout_s
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    poll.register(read_end, select.POLLIN)
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            if timed_out:
+                break  # killed, and its end not reported within the grace: the sandbox itself is stuck
+            timed_out = True
+            kill()
+            deadline = time.monotonic() + 10.0
+            continue
+        ready = dict(poll.poll(left * 1000))
+        if read_end in ready:
+            part = os.read(read_end, 1 << 18)
+            if part:
+                truncated |= len(output) + len(part) > limit
+                output += part[: limit - len(output)]
+                continue  # everything written before the end is read before the end is looked at
+            poll.unregister(read_end)
+        if channel.fileno() in ready:
+            exit_code = receive(channel).body["exit"]
+            break
+    return ExecResult(None if timed_out else exit_code, bytes(output), truncated)

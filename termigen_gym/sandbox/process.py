@@ -1,0 +1,117 @@
+"""Facts about processes, read from /proc: who owns a sandbox, and whether a program waits for somebody to type."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from pathlib import Path
+
+_X86 = platform.machine() in ("x86_64", "amd64")
+_READ = {0} if _X86 else {63}
+_POLLS = {7, 23, 232, 270, 271, 281, 441} if _X86 else {22, 72, 73, 441}
+_WAITS = {61, 247, 34, 130} if _X86 else {95, 260, 133}
+_ENTRIES = 64
+
+
+def owner_id() -> str:
+    """Return a name of this process that no other process of this machine ever has: pid and start time."""
+    return f"{os.getpid()}-{_start_time(os.getpid())}"
+
+
+def owner_alive(owner: str) -> bool:
+    """Return whether the process that `owner_id` named still lives; False for a text that is no such name."""
+    pid, _, started = owner.partition("-")
+    if not pid.isdigit():
+        return False
+    return _start_time(int(pid)) == started
+
+
+def _start_time(pid: int) -> str:
+    fields = _stat(pid)
+    return fields[19] if fields else ""
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/<pid>/stat from the state on; [] where the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()
+    except OSError:
+        return []
+
+
+def reads_terminal(shell: int) -> bool | None:
+    """Return whether the program in the foreground of a shell's terminal waits for input.
+
+    True when the shell has handed the terminal to a program, that program (or one below it) sleeps in a read of the
+    terminal or in a poll, and nothing else of it is at work. None where the kernel does not tell.
+    """
+    fields = _stat(shell)
+    if not fields:
+        return None
+    group, foreground = fields[2], fields[5]
+    if foreground in (group, "-1", "0"):
+        return False
+    verdict = False
+    for pid in _family(int(foreground)):
+        activity = _activity(pid)
+        if activity is None:
+            return None
+        if activity == "busy":
+            return False
+        verdict = verdict or activity == "reads"
+    return verdict
+
+
+def _family(pid: int) -> list[int]:
+    """Return a process and what descends from it, at most `_ENTRIES`."""
+    found = [pid]
+    for one in found:
+        with contextlib.suppress(OSError), open(f"/proc/{one}/task/{one}/children") as file:
+            found += [int(word) for word in file.read().split()]
+        if len(found) > _ENTRIES:
+            break
+    return found[:_ENTRIES]
+
+
+def _activity(pid: int) -> str | None:
+    """Return what a process does: "reads" (or polls) its terminal, "waits" (for a child, a pipe), "busy"; None: not told."""
+    try:
+        with open(f"/proc/{pid}/syscall") as file:
+            words = file.read().split()
+    except FileNotFoundError:
+        return "waits"  # it ended meanwhile
+    except OSError:
+        return None
+    if not words or not words[0].lstrip("-").isdigit():
+        return "busy"  # "running"
+    number = int(words[0])
+    if number in _READ:
+        return "reads" if _is_terminal(pid, int(words[1], 16)) else "waits"
+    if number in _POLLS:
+        return "reads" if _is_terminal(pid, 0) else "waits"
+    return "waits" if number in _WAITS or number == -1 else "busy"
+
+
+def _is_terminal(pid: int, fd: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{fd}").startswith(("/dev/pts/", "/dev/tty", "/dev/console"))
+    except OSError:
+        return False
+
+
+def sweep_owners(base: Path) -> int:
+    """Remove the control groups of owners that are gone; return how many."""
+    removed = 0
+    for parent in (base, *base.glob("*")):
+        for owner in (parent / "termigen").glob("*-*"):
+            if owner_alive(owner.name):
+                continue
+            with contextlib.suppress(OSError):
+                for group in owner.iterdir():
+                    if group.is_dir():
+                        group.rmdir()
+                owner.rmdir()
+                removed += 1
+    return removed
