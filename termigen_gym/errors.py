@@ -10,6 +10,7 @@
     ├── VerifierError         the verdict could not be had: no, empty or unparsable reward, or time limit
     ├── StoreError            an episode store is damaged or of another schema
     ├── ModelError            a model endpoint or checkpoint failed
+    ├── AgentError            there is no such agent, or it does not take the options it was given
     └── ActionError           an action outside the action space was given to ``step`` (also a ValueError)
 
 A failure of ours is recorded as ``error`` on the episode. It is never turned into reward 0.
@@ -56,6 +57,10 @@ class StoreError(TermigenError):
 
 class ModelError(TermigenError):
     """A model endpoint or a checkpoint failed."""
+
+
+class AgentError(TermigenError):
+    """An agent's name, class or options can't be used."""
 
 
 class ActionError(TermigenError, ValueError):

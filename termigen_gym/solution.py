@@ -1,10 +1,11 @@
 """Reference solutions, block by block, and the mistakes that people make on the way.
 
-solve.sh is literate. Its first paragraph is the preamble (``#!``, comments, ``set …``) and is not played. A block begins
-at a blank line followed by a line that starts with ``# ``: its leading comment lines are the thought, the rest is one
-action, verbatim. So ``bash solve.sh`` and an agent in an interactive shell do the same.
+solve.sh is literate. Its first paragraph is the preamble (``#!``, comments, ``set …``) and is not played. A block
+begins at a blank line followed by a line that starts with ``# ``: its leading comment lines are the thought, the rest
+is one action, verbatim. So ``bash solve.sh`` and an agent in an interactive shell do the same.
 
-mistakes.toml holds ``[[mistake]]`` tables: step (a block's number, from 1), kind, thought, command, diagnosis, finding, undo.
+mistakes.toml holds ``[[mistake]]`` tables: step (a block's number, from 1), kind, thought, command, diagnosis, finding,
+undo.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def parse_solution(text: str, path: Path | str = "solve.sh") -> tuple[Block, ...
     _check_preamble(parts[0], path)
     if len(parts) == 1:
         raise TaskError(
-            f"{path}: expected at least one block after the preamble (a blank line, then a line that starts with '# '), "
-            "found none"
+            f"{path}: expected at least one block after the preamble (a blank line, then a line that starts with "
+            "'# '), found none"
         )
     return tuple(_block(part, number, path) for number, part in enumerate(parts[1:], start=1))
 
@@ -147,7 +148,9 @@ def _row_errors(error: ValidationError, path: Path | str) -> list[str]:
 
 def _mistake(row: _Row, number: int, path: Path | str, blocks: int | None) -> Mistake:
     if blocks is not None and row.step > blocks:
-        raise TaskError(f"{path}: mistake {number}: step: expected 1 to {blocks}, the solution's blocks, found {row.step}")
+        raise TaskError(
+            f"{path}: mistake {number}: step: expected 1 to {blocks}, the solution's blocks, found {row.step}"
+        )
     return Mistake(
         row.step,
         Perturbation(

@@ -111,7 +111,7 @@ class EnvironmentConfig(_Table):
     cpus: float = Field(1.0, gt=0)
     memory_mb: int = Field(2048, gt=0)
     storage_mb: int = Field(10240, gt=0)
-    network_mode: Literal["public", "no-network", "allowlist"] = "public"
+    network_mode: Literal["public", "no-network", "allowlist"] = "no-network"
     env: dict[str, str] = {}
     workdir: str | None = None
     healthcheck: Healthcheck | None = None
@@ -126,8 +126,8 @@ class EnvironmentConfig(_Table):
         for old, new in (("memory", "memory_mb"), ("storage", "storage_mb")):
             if old in values and new not in values:
                 values[new] = _megabytes(values[old])
-        if values.get("allow_internet") is False and "network_mode" not in values:
-            values["network_mode"] = "no-network"
+        if values.get("allow_internet") is True:
+            values.setdefault("network_mode", "public")
         return values
 
 

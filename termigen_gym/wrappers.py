@@ -27,8 +27,8 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
     The mistake runs for real and its output is what the agent sees. `info` gains two keys at ``reset`` and every
     ``step``: ``perturbation`` (a `Perturbation` as a dict, or None) and ``executed`` (what ran; "" at reset).
 
-    All randomness is ``env.np_random``'s. One number is drawn at every step, whether it can matter or not, then what the
-    critic draws; so a seed and the same actions replay the same mistakes.
+    All randomness is ``env.np_random``'s. One number is drawn at every step, whether it can matter or not, then what
+    the critic draws; so a seed and the same actions replay the same mistakes.
 
     Never perturbed:
 
@@ -120,7 +120,7 @@ class RecordEpisodes(gym.Wrapper[str, str, str, str]):
         self._buffer: EpisodeBuffer | None = None
 
     @property
-    def spec(self) -> EnvSpec | None:
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # a property in gym.Wrapper too
         """The spec of the environment inside."""
         return self.env.spec
 

@@ -271,10 +271,17 @@ def wait_healthy(sandbox: Sandbox, check: Healthcheck) -> None:
         time.sleep(check.start_interval_sec if starting else check.interval_sec)
 
 
-def pack(files: Mapping[str, TreeFile]) -> bytes:
-    """Return a tar archive of `files` by relative or absolute path: owned by root, times zero, modes 0644 or 0755."""
+def pack(files: Mapping[str, TreeFile], folders: Sequence[str] = ()) -> bytes:
+    """Return a tar archive of `files` by path: owned by root, times zero, modes 0644 or 0755.
+
+    `folders` are made too, writable for everybody.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in folders:
+            info = tarfile.TarInfo(posixpath.normpath(path).lstrip("/"))
+            info.type, info.mode = tarfile.DIRTYPE, 0o777
+            archive.addfile(info)
         for path in sorted(files):
             item = files[path]
             info = tarfile.TarInfo(posixpath.normpath(path).lstrip("/"))

@@ -44,15 +44,18 @@ def _stat(pid: int) -> list[str]:
 def reads_terminal(shell: int) -> bool | None:
     """Return whether the program in the foreground of a shell's terminal waits for input.
 
-    True when the shell has handed the terminal to a program, that program (or one below it) sleeps in a read of the
-    terminal or in a poll, and nothing else of it is at work. None where the kernel does not tell.
+    True when that program (or one below it, or the shell itself: its `read`) sleeps in a read of the terminal or in a
+    poll, and nothing else of it is at work. None where the kernel does not tell.
     """
     fields = _stat(shell)
     if not fields:
         return None
     group, foreground = fields[2], fields[5]
-    if foreground in (group, "-1", "0"):
+    if foreground in ("-1", "0"):
         return False
+    if foreground == group:
+        activity = _activity(shell)
+        return None if activity is None else activity == "reads"
     verdict = False
     for pid in _family(int(foreground)):
         activity = _activity(pid)

@@ -1,0 +1,46 @@
+"""What an agent is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..task import Task
+
+
+@dataclass(frozen=True)
+class Move:
+    """One turn of an agent.
+
+    Attributes:
+        action: what is typed into the terminal.
+        thought: why.
+    """
+
+    action: str
+    thought: str = ""
+
+
+class Agent(Protocol):
+    """Whoever plays an episode.
+
+    Attributes:
+        name: as it is recorded. model: the model's name, or None where there is none.
+    """
+
+    name: str
+    model: str | None
+
+    def begin(self, task: Task, observation: str, info: Mapping[str, Any]) -> None:
+        """Start an episode anew; `observation` and `info` are what ``reset`` returned."""
+
+    def act(self, observation: str, info: Mapping[str, Any]) -> Move:
+        """Return the next move, given the last observation and info (at first those of ``reset``).
+
+        Raises:
+            ModelError: the model behind the agent failed.
+        """
+
+    def usage(self) -> Mapping[str, float]:
+        """Return what this episode has used so far, such as tokens, by name."""

@@ -1,0 +1,81 @@
+"""Keeping a conversation within a number of tokens.
+
+What goes first is the output of the oldest turns, then the oldest turns themselves. The system message, the instruction
+and the latest turns stay. A single text that is too long is clipped in its middle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..text import clip
+from .protocol import Message
+from .rendering import Renderer
+
+HEAD = 2
+"""The messages that always stay: the system's, and the instruction."""
+
+OUTPUT_LEFT_OUT = "[output left out]"
+TURNS_LEFT_OUT = "\n\n[earlier turns are left out]"
+
+
+def fit(renderer: Renderer, messages: Sequence[Message], max_tokens: int, keep: int = 1) -> list[Message] | None:
+    """Return `messages`, shortened to at most `max_tokens` tokens where they are more.
+
+    The last `keep` messages stay as they are, after `clip_long`. None where they and the head do not fit.
+    """
+    size = len(renderer.render(messages).input_ids)
+    if size <= max_tokens:
+        return list(messages)
+    budget = max_tokens
+    while size > max_tokens:
+        # Where tokens merge over the bounds of messages the sum of costs is not quite the whole's.
+        chosen = _choose(renderer, messages, budget, keep)
+        if chosen is None:
+            return None
+        size = len(renderer.render(chosen).input_ids)
+        budget -= max(size - max_tokens, 0)
+    return chosen
+
+
+def _choose(renderer: Renderer, messages: Sequence[Message], budget: int, keep: int) -> list[Message] | None:
+    head, middle, tail = messages[:HEAD], messages[HEAD : len(messages) - keep], messages[len(messages) - keep :]
+    head = [head[0], {**head[1], "content": head[1]["content"] + TURNS_LEFT_OUT}]
+    without_output = [
+        {**message, "content": OUTPUT_LEFT_OUT} if message["role"] == "tool" else message for message in middle
+    ]
+    full = renderer.render([*head, *middle, *tail]).costs
+    short = renderer.render([*head, *without_output, *tail]).costs
+    room = budget - sum(full[:HEAD]) - sum(full[HEAD + len(middle) :])
+    if room < 0:
+        return None
+    first, kept, shortened = len(middle), [], False
+    while first > 0:
+        index = first - 1
+        shortened = shortened or full[HEAD + index] > room
+        cost = short[HEAD + index] if shortened else full[HEAD + index]
+        if cost > room:
+            break
+        kept.append(without_output[index] if shortened else middle[index])
+        room -= cost
+        first = index
+    return [*(head if first else messages[:HEAD]), *reversed(kept), *tail]
+
+
+def clip_long(renderer: Renderer, messages: Sequence[Message], max_tokens: int) -> list[Message]:
+    """Return `messages` with what is not the model's own clipped: the head to 3/8 of `max_tokens`, outputs to 1/4."""
+    limits = {"user": max_tokens * 3 // 8, "tool": max_tokens // 4}
+    return [
+        {**message, "content": _clip_tokens(renderer, message["content"], limits[message["role"]])}
+        if message["role"] in limits
+        else message
+        for message in messages
+    ]
+
+
+def _clip_tokens(renderer: Renderer, text: str, limit: int) -> str:
+    clipped, room = text, len(text)
+    while (count := renderer.count(clipped)) > limit and room > 1:
+        room = min(int(room * limit / count), room - 1)
+        clipped = clip(text, room).text
+    return clipped

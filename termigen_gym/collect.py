@@ -1,0 +1,246 @@
+"""Phase II: play many episodes and keep each one, in a run that can be interrupted and resumed.
+
+Failures of ours are kept and tried again; they are never turned into a reward.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from .agents.base import Agent
+from .episode import PERTURBATION_KINDS, Episode
+from .errors import TermigenError
+from .executor import Job, run_jobs
+from .plan import OnProgress, Plan, Progress, make_env, options_of, prepare, seed_of
+from .play import play
+from .roster import make_agent
+from .score import base_id
+from .store import EpisodeStore
+from .wrappers import TextEnv
+
+RETRIES = 2
+"""Further tries at an episode that failed for reasons that may pass."""
+
+PATIENCE = 10
+"""So many failures in a row end the run: something is wrong that waiting will not mend."""
+
+_MAY_PASS = frozenset({"SandboxError", "SandboxDied", "TerminalError", "VerifierError", "ModelError"})
+
+
+@dataclass(frozen=True)
+class CollectSummary:
+    """What a run holds.
+
+    Attributes:
+        run: the folder. episodes: those with a verdict. played: attempts of this call, failures included.
+        solved: episodes with reward 1. errors: episodes still without a verdict. failures: failed attempts on record.
+        injected: mistakes by class. perturbed: episodes with at least one. recovered: those of them with reward 1.
+        steps: of all episodes. env_s: seconds spent in the environment's steps.
+        wall_s: seconds of this call. episodes_per_s: of this call.
+        last_error: the last failure of this call, or None.
+    """
+
+    run: str
+    episodes: int
+    played: int
+    solved: int
+    errors: int
+    failures: int
+    injected: Mapping[str, int]
+    perturbed: int
+    recovered: int
+    steps: int
+    env_s: float
+    wall_s: float
+    episodes_per_s: float
+    last_error: Mapping[str, str] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return asdict(self)
+
+
+def collect(plan: Plan, folder: Path, on_progress: OnProgress | None = None) -> CollectSummary:
+    """Play what `plan` asks for and `folder` lacks; each episode is on the disk as soon as it ends.
+
+    An episode that fails for reasons that may pass is tried again up to `RETRIES` times; each try is kept, later ones
+    with a suffix to the id. What still has no verdict is tried anew when the run is resumed.
+
+    Args:
+        plan: what to play.
+        folder: of the run; made if need be.
+        on_progress: told of each image and each episode.
+
+    Raises:
+        StoreError: `folder` holds a run of another plan, or another process writes to it.
+        TaskError: a task is unknown or malformed.
+        SandboxError: there is no engine, or an image does not build.
+        TermigenError: `PATIENCE` episodes in a row failed. What was played is kept.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, after the sandboxes are closed. What was played is kept.
+    """
+    with EpisodeStore(folder) as store:
+        store.bind(plan.identity())
+        return _Run(plan, store, on_progress or (lambda progress: None)).go()
+
+
+class _Cast:
+    """Agents between their episodes: one plays one episode at a time, and may hold a model worth keeping."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._idle: SimpleQueue[Agent] = SimpleQueue()
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[Agent]:
+        try:
+            agent = self._idle.get_nowait()
+        except Empty:
+            agent = make_agent(self._plan.agent, self._plan.agent_options)
+        try:
+            yield agent
+        finally:
+            self._idle.put(agent)
+
+
+class _Closed(Exception):
+    """The job was closed before it began to play."""
+
+
+class _EpisodeJob:
+    """One attempt at one episode."""
+
+    def __init__(self, plan: Plan, index: int, attempt: int, cast: _Cast) -> None:
+        self.index = index
+        self._plan = plan
+        self._id = f"{index:06d}-{attempt}" if attempt else f"{index:06d}"
+        self._cast = cast
+        self._closed = threading.Event()
+        self._env: TextEnv | None = None
+
+    def run(self) -> Episode:
+        plan = self._plan
+        with self._cast.one() as agent:
+            self._env = env = make_env(plan, plan.tasks[self.index % len(plan.tasks)])
+            try:
+                if self._closed.is_set():
+                    raise _Closed
+                seed, options = seed_of(plan.seed, self.index), options_of(plan, self.index)
+                return play(env, agent, episode_id=self._id, seed=seed, options=options)
+            finally:
+                env.close()
+
+    def close(self) -> None:
+        self._closed.set()
+        if self._env is not None:
+            self._env.close()
+
+
+class _Record:
+    """Counts of what a run holds."""
+
+    def __init__(self) -> None:
+        self.finished: set[int] = set()
+        self.attempts: Counter[int] = Counter()
+        self.injected: Counter[str] = Counter(dict.fromkeys(PERTURBATION_KINDS, 0))
+        self.solved = self.failures = self.perturbed = self.recovered = self.steps = 0
+        self.env_s = 0.0
+
+    def add(self, index: int, episode: Episode) -> None:
+        self.attempts[index] += 1
+        if episode.ended == "error":
+            self.failures += 1
+            return
+        self.finished.add(index)
+        self.solved += episode.solved
+        self.steps += len(episode.steps)
+        self.env_s += sum(step.duration_s for step in episode.steps)
+        self.injected.update(perturbation.kind for perturbation in episode.perturbations)
+        if episode.perturbations:
+            self.perturbed += 1
+            self.recovered += episode.solved
+
+
+class _Run:
+    """One call of `collect`."""
+
+    def __init__(self, plan: Plan, store: EpisodeStore, on_progress: OnProgress) -> None:
+        self._plan = plan
+        self._store = store
+        self._on_progress = on_progress
+        self._cast = _Cast(plan)
+        self._record = _Record()
+        self._failed_now: Counter[int] = Counter()
+        self._played = self._failures_in_a_row = 0
+        self._last_error: Mapping[str, str] | None = None
+
+    def go(self) -> CollectSummary:
+        for episode in self._store:
+            self._record.add(int(base_id(episode.id)), episode)
+        if not self._missing():
+            return self._summary(0.0)
+        prepare(self._plan, self._on_progress)
+        started = time.monotonic()
+        jobs = (self._job(index) for index in self._missing())
+        run_jobs(jobs, self._plan.workers, self._on_done)
+        return self._summary(time.monotonic() - started)
+
+    def _missing(self) -> list[int]:
+        return [index for index in range(self._plan.episodes) if index not in self._record.finished]
+
+    def _job(self, index: int) -> _EpisodeJob:
+        return _EpisodeJob(self._plan, index, self._record.attempts[index], self._cast)
+
+    def _on_done(self, job: Job[Episode], episode: Episode) -> Iterable[Job[Episode]]:
+        index = int(base_id(episode.id))
+        self._store.append(episode)
+        self._record.add(index, episode)
+        self._played += 1
+        self._tell(episode)
+        if episode.error is None:
+            self._failures_in_a_row = 0
+            return ()
+        return self._after_failure(index, episode.error)
+
+    def _after_failure(self, index: int, error: Mapping[str, str]) -> Iterable[Job[Episode]]:
+        self._last_error = error
+        self._failed_now[index] += 1
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row >= PATIENCE:
+            raise TermigenError(
+                f"expected episodes to end with a verdict, found {PATIENCE} failures in a row, at last "
+                f"{error['type']}: {error['message']}. Mend the cause, then resume with the same folder"
+            )
+        again = error["type"] in _MAY_PASS and self._failed_now[index] <= RETRIES
+        return [self._job(index)] if again else []
+
+    def _tell(self, episode: Episode) -> None:
+        how = f"reward {episode.reward:g}" if episode.reward is not None else f"{(episode.error or {}).get('type')}"
+        note = f"{episode.task_id}: {how}"
+        self._on_progress(Progress("episodes", len(self._record.finished), self._plan.episodes, note))
+
+    def _summary(self, wall_s: float) -> CollectSummary:
+        record = self._record
+        return CollectSummary(
+            run=str(self._store.folder),
+            episodes=len(record.finished),
+            played=self._played,
+            solved=record.solved,
+            errors=len(self._missing()),
+            failures=record.failures,
+            injected=dict(record.injected),
+            perturbed=record.perturbed,
+            recovered=record.recovered,
+            steps=record.steps,
+            env_s=round(record.env_s, 3),
+            wall_s=round(wall_s, 3),
+            episodes_per_s=round(self._played / wall_s, 3) if wall_s else 0.0,
+            last_error=self._last_error,
+        )

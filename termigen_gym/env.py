@@ -1,0 +1,254 @@
+"""`TerminalEnv`: one verifiable terminal task as a Gymnasium environment."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar
+
+import gymnasium as gym
+from gymnasium.error import ResetNeeded
+
+from .catalog import find
+from .errors import ActionError, TaskError, TermigenError
+from .family import Family
+from .sandbox import engine
+from .sandbox.base import Engine, ImageSource, Limits, Sandbox, Shell, pack, wait_healthy
+from .sandbox.images import ensure_base, needs_base
+from .spaces import TerminalText
+from .task import Task
+from .terminal import Reading, Terminal
+from .verifier import plain_values, verify
+
+ACTION_LIMIT = 1 << 20
+OBSERVATION_LIMIT = 1 << 18
+SUBMIT = "exit"
+_DEFAULT_MAX_STEPS = 100
+_DEFAULT_TIMEOUT_S = 900.0
+_LOG_FOLDERS = ("logs/agent", "logs/verifier", "logs/artifacts")
+_SHELL_ENV = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PAGER": "cat", "GIT_PAGER": "cat"}
+
+
+class TerminalEnv(gym.Env[str, str]):
+    """A container, a bash terminal in it, and a verifier that gives the reward.
+
+    Observation: str, what the terminal shows after the action; after `reset` the instruction, then the prompt.
+    Action: str, a command (any number of lines) while the shell waits for one; input while a program is running there
+    ("\\x03" interrupts, "" only waits). Exactly ``exit`` at the shell's prompt submits: the verifier runs, the reward is
+    in [0, 1], the episode is terminated. When the budget of turns or time is spent the verifier runs as well, and the
+    episode is truncated. A command that ends the shell is no submission: a new one is opened where the old one was.
+
+    `info`, the same keys at reset and every step: instruction (str), task_digest (str), exit_code (int or None), state
+    ("prompt" | "running" | "closed"), duration_s (float, seconds), clipped (int, bytes left out of the observation),
+    verdict (dict of `Verdict` at the end, else None).
+
+    Failures of ours (engine, sandbox, verifier) raise `TermigenError`; the environment must then be reset.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"]}
+
+    def __init__(
+        self,
+        task: str,
+        *,
+        sandbox: str = "auto",
+        max_steps: int | None = None,
+        command_timeout_s: float = 30.0,
+        output_limit: int = 10_000,
+        network: str = "task",
+        render_mode: str | None = None,
+    ) -> None:
+        """Load a task or family; nothing is built or started yet.
+
+        Args:
+            task: its name, or the path of a task folder.
+            sandbox: "auto" | "docker" | "bubblewrap".
+            max_steps: budget of turns; None for the task's own, else 100.
+            command_timeout_s: seconds after which a command is left running and its output so far returned.
+            output_limit: characters of output in one observation; more is cut from the middle.
+            network: "task": as the task asks; "none": never.
+            render_mode: None or "ansi".
+
+        Raises:
+            TaskError: the folder is malformed. EngineMissing: the engine does not answer.
+        """
+        if max_steps is not None and max_steps < 1:
+            raise ValueError(f"max_steps: expected at least 1, found {max_steps}")
+        if command_timeout_s <= 0:
+            raise ValueError(f"command_timeout_s: expected more than 0, found {command_timeout_s}")
+        if not 100 <= output_limit <= OBSERVATION_LIMIT // 2:
+            raise ValueError(f"output_limit: expected 100 to {OBSERVATION_LIMIT // 2}, found {output_limit}")
+        if network not in ("task", "none"):
+            raise ValueError(f'network: expected "task" or "none", found {network!r}')
+        self.action_space = TerminalText(ACTION_LIMIT)
+        self.observation_space = TerminalText(OBSERVATION_LIMIT)
+        self.render_mode = render_mode
+        entry = find(task)
+        self._source = Family.load(entry.folder) if entry.kind == "family" else Task.load(entry.folder)
+        self._engine_name = sandbox
+        self._max_steps = max_steps
+        self._command_timeout_s = command_timeout_s
+        self._output_limit = output_limit
+        self._network = network
+        self._task: Task | None = None
+        self._sandbox: Sandbox | None = None
+        self._terminal: Terminal | None = None
+        self._shown = ""
+
+    @property
+    def task(self) -> Task:
+        """The task being played; of a family, the instance that the last reset chose."""
+        if self._task is None:
+            raise ResetNeeded("expected reset() to have chosen the task, found that it was not called yet")
+        return self._task
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The running sandbox; for tools beside the agent, whose commands do not pass through the terminal."""
+        if self._sandbox is None:
+            raise ResetNeeded("expected a running sandbox, found none: call reset() first")
+        return self._sandbox
+
+    def prepare(self) -> None:
+        """Build the task's image now, which the first reset would do.
+
+        Raises:
+            BuildError: it does not build. EngineMissing: the engine does not answer.
+        """
+        self._image(engine(self._engine_name))
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """Start afresh in a new sandbox.
+
+        Args:
+            seed: seeds `np_random`; of a family it picks the instance (None: drawn).
+            options: {"difficulty": "easy" | "medium" | "hard"} for a family.
+
+        Raises:
+            TermigenError: the sandbox could not be made.
+        """
+        super().reset(seed=seed)
+        self._stop()
+        started = time.monotonic()
+        self._task = self._choose(seed, options or {})
+        config = self._task.config
+        chosen = engine(self._engine_name)
+        self._sandbox = chosen.start(self._image(chosen), self._limits(), plain_values(config.environment.env))
+        try:
+            self._sandbox.put(pack(self._task.files, _LOG_FOLDERS))
+            if config.environment.healthcheck is not None:
+                wait_healthy(self._sandbox, config.environment.healthcheck)
+            self._terminal = Terminal(self._open_shell, self._output_limit)
+        except BaseException:
+            self._stop()
+            raise
+        self._steps = 0
+        self._deadline = time.monotonic() + (config.agent.timeout_sec or _DEFAULT_TIMEOUT_S)
+        self._budget = self._max_steps or config.metadata.max_steps or _DEFAULT_MAX_STEPS
+        self._shown = f"{self._task.instruction.rstrip()}\n\n{self._terminal.cwd}# "
+        return self._shown, self._info(Reading("", None, "prompt", 0), started, None)
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        """Run one action; see the class.
+
+        Raises:
+            ActionError: the action is not in the action space; nothing ran.
+            TermigenError: our failure; the episode is over without a reward.
+        """
+        if not self.action_space.contains(action):
+            raise ActionError(f"action: {self.action_space.why_not(action)}")
+        terminal = self._terminal
+        if terminal is None or self._sandbox is None:
+            raise ResetNeeded("expected a running episode, found none: call reset() first")
+        started = time.monotonic()
+        self._steps += 1
+        try:
+            if action.strip() == SUBMIT and terminal.state == "prompt":
+                return self._finish(Reading("", None, "closed", 0), started, terminated=True)
+            timeout = max(min(self._command_timeout_s, self._deadline - started), 0.05)
+            reading = terminal.run(action, timeout)
+            if reading.state == "closed":
+                reading = self._reopen(reading)
+            if self._steps >= self._budget or time.monotonic() >= self._deadline:
+                return self._finish(reading, started, terminated=False)
+        except TermigenError:
+            self._stop()
+            raise
+        self._shown = reading.output
+        return reading.output, 0.0, False, False, self._info(reading, started, None)
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """Return the last observation in render mode "ansi"."""
+        return self._shown if self.render_mode == "ansi" else None
+
+    def close(self) -> None:
+        """Stop the sandbox. Idempotent."""
+        self._stop()
+
+    def _finish(self, reading: Reading, started: float, *, terminated: bool) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        if self._terminal is not None:
+            self._terminal.close()
+        verdict = verify(self.sandbox, self.task)
+        self._stop()
+        self._shown = reading.output
+        info = self._info(reading, started, verdict.to_dict())
+        return reading.output, verdict.reward, terminated, not terminated, info
+
+    def _reopen(self, reading: Reading) -> Reading:
+        assert self._terminal is not None  # only called from step
+        self._terminal.reopen()
+        note = f"[the shell ended; a new one was opened in {self._terminal.cwd}]"
+        joint = "" if not reading.output or reading.output.endswith("\n") else "\n"
+        return Reading(f"{reading.output}{joint}{note}\n", None, self._terminal.state, reading.clipped)
+
+    def _info(self, reading: Reading, started: float, verdict: dict[str, Any] | None) -> dict[str, Any]:
+        return {
+            "instruction": self.task.instruction,
+            "task_digest": self.task.digest,
+            "exit_code": reading.exit_code,
+            "state": reading.state,
+            "duration_s": time.monotonic() - started,
+            "clipped": reading.clipped,
+            "verdict": verdict,
+        }
+
+    def _choose(self, seed: int | None, options: dict[str, Any]) -> Task:
+        unknown = set(options) - {"difficulty"}
+        if unknown:
+            raise ValueError(f"options: expected only 'difficulty', found {sorted(unknown)}")
+        if isinstance(self._source, Task):
+            task = self._source
+        else:
+            picked = int(self.np_random.integers(2**31)) if seed is None else seed
+            task = self._source.instance(picked, options.get("difficulty", "medium"))
+        if len(task.instruction) > OBSERVATION_LIMIT // 2:
+            raise TaskError(f"{task.paths.instruction}: expected at most {OBSERVATION_LIMIT // 2} characters")
+        return task
+
+    def _limits(self) -> Limits:
+        wanted = self.task.config.environment
+        public = self._network == "task" and wanted.network_mode != "no-network"
+        return Limits(wanted.cpus, wanted.memory_mb, wanted.storage_mb, network="public" if public else "none")
+
+    def _image(self, chosen: Engine) -> Any:
+        """Build the image, or take the one that was built from the same context."""
+        paths, config = self._source.paths, self._source.config.environment
+        if config.docker_image is not None:
+            return chosen.build(ImageSource(None, config.docker_image, config.docker_image, config.build_timeout_sec))
+        source = ImageSource(paths.context, self._source.context_digest, timeout_s=config.build_timeout_sec)
+        if needs_base(paths.dockerfile.read_text(encoding="utf-8")):
+            ensure_base(chosen)
+        return chosen.build(source)
+
+    def _open_shell(self, cwd: str | None) -> Shell:
+        config = self.task.config
+        return self.sandbox.open_shell(
+            user=config.agent.user, cwd=cwd or config.environment.workdir, env=_SHELL_ENV
+        )
+
+    def _stop(self) -> None:
+        if self._terminal is not None:
+            self._terminal.close()
+            self._terminal = None
+        if self._sandbox is not None:
+            self._sandbox.stop()
+            self._sandbox = None

@@ -1,0 +1,128 @@
+"""What is to be played: a plan, which alone decides what each of its episodes is.
+
+Episode i has its task, seed, options and id from the plan. So resuming a run means playing the ids that have no verdict
+yet, and two runs of one plan hold the same attempts in whatever order they ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .catalog import Entry, find
+from .family import DIFFICULTIES
+from .registration import make, task_name
+from .task import folder_digest
+from .wrappers import CriticWrapper, TextEnv
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be collected.
+
+    Attributes:
+        tasks: ids as ``gym.make`` takes them; episode i plays ``tasks[i % len(tasks)]``.
+        episodes: how many.
+        agent: a name or "module:Class" (see `make_agent`). agent_options: its keyword arguments, JSON values.
+        critic: "rule", "llm" or "none". epsilon: probability of a mistake at each step.
+        seed: all seeds of the run come from it.
+        difficulty: of family instances; None draws one for each episode.
+        max_steps, command_timeout_s: of the environment; None for its own.
+        workers: episodes at a time. sandbox: the engine.
+    """
+
+    tasks: tuple[str, ...]
+    episodes: int
+    agent: str = "oracle"
+    agent_options: Mapping[str, Any] = field(default_factory=dict)
+    critic: str = "rule"
+    epsilon: float = 0.2
+    seed: int = 0
+    difficulty: str | None = None
+    max_steps: int | None = None
+    command_timeout_s: float | None = None
+    workers: int = 2
+    sandbox: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be played.
+
+        Raises:
+            ValueError: a value is out of range.
+        """
+        if not self.tasks:
+            raise ValueError("expected at least one task, found none")
+        if self.episodes < 1:
+            raise ValueError(f"expected at least 1 episode, found {self.episodes}")
+        if not 0 <= self.epsilon <= 1:
+            raise ValueError(f"expected epsilon in [0, 1], found {self.epsilon}")
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides what an episode is, the tasks' digests included.
+
+        The number of episodes, of workers, and the engine are left out: a run may be resumed with others.
+
+        Raises:
+            TaskError: a task is unknown.
+        """
+        free = ("episodes", "workers", "sandbox")
+        kept = {key: value for key, value in asdict(self).items() if key not in free}
+        return {**kept, "digests": {id: folder_digest(entry_of(id).folder) for id in self.tasks}}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage is: `done` of `total`, and what was last."""
+
+    stage: str
+    done: int
+    total: int
+    note: str
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def entry_of(id: str) -> Entry:
+    """Return the catalog's entry of an id. Raises TaskError where there is none."""
+    return find(task_name(id))
+
+
+def make_env(plan: Plan, id: str) -> TextEnv:
+    """Return the environment of a task as `plan` wants it."""
+    wanted = {"max_steps": plan.max_steps, "command_timeout_s": plan.command_timeout_s}
+    env = make(id, sandbox=plan.sandbox, **{key: value for key, value in wanted.items() if value is not None})
+    return env if plan.critic == "none" else CriticWrapper(env, plan.critic, plan.epsilon)
+
+
+def prepare(plan: Plan, on_progress: OnProgress) -> None:
+    """Build the images of the plan's tasks, each once, one after the other.
+
+    Raises:
+        SandboxError: there is no engine, or an image does not build.
+    """
+    ids = dict.fromkeys(plan.tasks[: plan.episodes])
+    for done, id in enumerate(ids):
+        on_progress(Progress("images", done, len(ids), id))
+        with contextlib.closing(make_env(plan, id)) as env:
+            env.unwrapped.prepare()  # type: ignore[attr-defined]
+    on_progress(Progress("images", len(ids), len(ids), "ready"))
+
+
+def seed_of(seed: int, index: int) -> int:
+    """Return the seed of episode `index` in a run of `seed`."""
+    return int(np.random.SeedSequence(entropy=seed, spawn_key=(index,)).generate_state(1)[0])
+
+
+def options_of(plan: Plan, index: int) -> dict[str, Any]:
+    """Return what episode `index` gives to ``reset``: a family's difficulty, drawn from the episode's seed."""
+    if entry_of(plan.tasks[index % len(plan.tasks)]).kind != "family":
+        return {}
+    if plan.difficulty is not None:
+        return {"difficulty": plan.difficulty}
+    draw = np.random.default_rng(np.random.SeedSequence(entropy=plan.seed, spawn_key=(index, 1)))
+    return {"difficulty": DIFFICULTIES[int(draw.integers(len(DIFFICULTIES)))]}

@@ -1,0 +1,278 @@
+"""The terminal: one interactive bash, driven command by command through pexpect.
+
+How a command's end is known: the shell's prompt is a random nonce with the exit code, so that it can't be mistaken for
+output. A command is sent as one line, ``eval $'...'``; bash reads that line whole, so that heredocs, loops and
+unterminated quotes can't leave it waiting, and standard input stays free for the program that the command runs.
+
+The nonce is visible to the agent in ``$PS1``; nothing that matters (the reward above all) is read from this stream.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import pexpect
+from pexpect import fdpexpect
+
+from .errors import TerminalError
+from .sandbox.base import Shell
+from .text import clean, clip
+
+State = Literal["prompt", "running", "closed"]
+
+_START, _END = b"\x1e", b"\x1f"
+_LONGEST_PROMPT = 8192
+_CHUNK = 4096
+_QUIET_S = 0.04
+"""Seconds without output after which the engine is asked whether the program waits for input."""
+_OPENING_S = 20.0
+_INTERRUPTS = ("\x03", "\x04")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one command or one input brought.
+
+    Attributes:
+        output: cleaned and clipped text.
+        exit_code: of the command; None while it runs, or where the shell went away.
+        state: "prompt": the shell waits for a command; "running": a program has the terminal; "closed": no shell.
+        clipped: bytes left out of `output`.
+    """
+
+    output: str
+    exit_code: int | None
+    state: State
+    clipped: int
+
+
+class Terminal:
+    """A shell, and what is known of it."""
+
+    def __init__(self, open_shell: Callable[[str | None], Shell], output_limit: int) -> None:
+        """Open the first shell.
+
+        Args:
+            open_shell: opens a shell in the directory given (None: the sandbox's working directory).
+            output_limit: characters of output kept for each reading.
+
+        Raises:
+            TerminalError: the shell gave no prompt. SandboxError: it could not be started.
+        """
+        self._open_shell = open_shell
+        self._limit = output_limit
+        self._cwd: str | None = None
+        self.state: State = "closed"
+        self._open()
+
+    @property
+    def cwd(self) -> str:
+        """The shell's working directory when it last showed its prompt."""
+        return self._cwd or "/"
+
+    def run(self, text: str, timeout_s: float) -> Reading:
+        """Run `text` as a command where the shell waits for one, else type it to the program in the foreground.
+
+        To a program, a text with control characters is typed as it is ("\\x03" interrupts), any other is followed by
+        Enter, and an empty one only waits. When `timeout_s` seconds are spent the reading is what came until then, and
+        the state is "running".
+        """
+        if self.state == "closed":
+            raise TerminalError("expected an open shell, found it closed; call reopen() first")
+        before = self._drain()
+        # Bash numbers its commands: a prompt that an Enter too many brought does not pass for the end of this one.
+        least = self._number + 1
+        if self.state == "prompt" and text not in _INTERRUPTS:
+            typed = b"eval " + quote(text) + b"\r"
+        elif text in _INTERRUPTS or _CONTROL.search(text):
+            typed = text.encode("utf-8", "surrogateescape")
+        else:
+            typed = text.replace("\n", "\r").encode("utf-8", "surrogateescape") + (b"\r" if text else b"")
+        if self.state == "prompt" and text in _INTERRUPTS:
+            least = self._number
+        self.state = "running"
+        capture = _Capture(self._prompt, least, 4 * self._limit, before)
+        deadline = time.monotonic() + timeout_s
+        found = self._type(typed, capture, deadline) or self._wait(capture, deadline)
+        return self._reading(capture, found)
+
+    def reopen(self) -> None:
+        """Open a new shell in the last working directory after the old one went away.
+
+        Raises:
+            TerminalError: the shell gave no prompt. SandboxError: it could not be started.
+        """
+        self.close()
+        self._open()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._shell.close()
+        self.state = "closed"
+
+    def _open(self) -> None:
+        self._nonce = secrets.token_hex(8).encode()
+        self._prompt = re.compile(
+            _START + self._nonce + rb":(\d+):(\d+):([^" + _END + rb"]*)" + _END, re.DOTALL
+        )
+        self._shell = self._open_shell(self._cwd)
+        os.set_blocking(self._shell.fileno(), False)
+        self._stream = fdpexpect.fdspawn(self._shell.fileno(), use_poll=True, timeout=None)
+        # The nonce is written in two pieces here, so that an echo of this line is no prompt.
+        half = len(self._nonce) // 2
+        set_up = (
+            b" stty -echo; bind 'set enable-bracketed-paste off' 2>/dev/null; unset HISTFILE PROMPT_COMMAND; PS2=; PS1=$'\\036'"
+            + self._nonce[:half] + b"''" + self._nonce[half:] + b"':$?:\\#:$PWD'$'\\037'\r"
+        )  # fmt: skip
+        capture = _Capture(self._prompt, 0, _CHUNK)
+        deadline = time.monotonic() + _OPENING_S
+        found = self._type(set_up, capture, deadline) or self._wait(capture, deadline, ask=False)
+        if found is None or found == "eof":
+            shown = clean(capture.text())[-400:]
+            self._shell.close()
+            raise TerminalError(f"expected a shell prompt within {_OPENING_S:g} s, found {shown!r}")
+        self._note(found)
+
+    def _note(self, prompt: re.Match[bytes]) -> None:
+        self.state = "prompt"
+        self._number = int(prompt[2])
+        self._cwd = prompt[3].decode("utf-8", "surrogateescape") or "/"
+
+    def _reading(self, capture: _Capture, found: re.Match[bytes] | Literal["eof"] | None) -> Reading:
+        exit_code: int | None = None
+        if found == "eof":
+            self.state = "closed"
+        elif found is not None:
+            self._note(found)
+            exit_code = int(found[1])
+        kept = clip(clean(capture.text()), self._limit)
+        return Reading(kept.text, exit_code, self.state, capture.left_out + kept.left_out)
+
+    def _drain(self) -> bytes:
+        """Return what background jobs wrote since the last reading."""
+        parts = []
+        try:
+            while part := self._stream.read_nonblocking(_CHUNK, timeout=0):
+                parts.append(part)
+                if len(parts) > 256:
+                    break
+        except (pexpect.TIMEOUT, pexpect.EOF, BlockingIOError):
+            pass
+        return self._prompt.sub(b"", b"".join(parts))
+
+    def _type(self, data: bytes, capture: _Capture, deadline: float) -> re.Match[bytes] | Literal["eof"] | None:
+        """Write `data`, reading meanwhile, since a terminal that nobody reads stops taking input."""
+        view = memoryview(data)
+        poll = select.poll()
+        poll.register(self._shell.fileno(), select.POLLIN | select.POLLOUT)
+        while view:
+            events = poll.poll(max(deadline - time.monotonic(), 0) * 1000)
+            if not events:
+                return None
+            if events[0][1] & (select.POLLIN | select.POLLHUP | select.POLLERR):
+                found = self._read(capture, 0)
+                if found is not None:
+                    return found
+            if events[0][1] & select.POLLOUT:
+                try:
+                    view = view[os.write(self._shell.fileno(), view[:_CHUNK]) :]
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    return "eof"
+        return None
+
+    def _wait(
+        self, capture: _Capture, deadline: float, ask: bool = True
+    ) -> re.Match[bytes] | Literal["eof"] | None:
+        """Read until the prompt, the end of the shell, the deadline, or a program that waits for somebody to type."""
+        asked_before = False
+        while (left := deadline - time.monotonic()) > 0:
+            size = capture.size
+            found = self._read(capture, min(left, _QUIET_S))
+            if found is not None:
+                return found
+            if capture.size > size or not ask:
+                asked_before = False
+            elif self._shell.waits_for_input():
+                if asked_before:  # twice in a row without a word between: it does wait
+                    return None
+                asked_before = True
+            else:
+                asked_before = False
+        return None
+
+    def _read(self, capture: _Capture, timeout_s: float) -> re.Match[bytes] | Literal["eof"] | None:
+        try:
+            part = self._stream.read_nonblocking(65536, timeout=timeout_s)
+        except (pexpect.TIMEOUT, BlockingIOError):
+            return None
+        except (pexpect.EOF, ConnectionError):
+            return "eof"
+        return capture.add(part)
+
+
+class _Capture:
+    """Output as it comes: its first and last bytes are kept, the middle is only counted."""
+
+    def __init__(self, prompt: re.Pattern[bytes], least: int, limit: int, first: bytes = b"") -> None:
+        """Look for `prompt` with a command number of at least `least`; keep `limit` bytes of each end."""
+        self._pattern = prompt
+        self._least = least
+        self._limit = limit
+        self._head = bytearray(first[:limit])
+        self._tail = bytearray(first[limit:])
+        self.size = len(first)
+        self.left_out = 0
+
+    def add(self, part: bytes) -> re.Match[bytes] | None:
+        """Take in `part`; return the awaited prompt when it has come. Prompts are no output and are taken out."""
+        self.size += len(part)
+        start = max(len(self._tail) - _LONGEST_PROMPT, 0)
+        self._tail += part
+        found = None
+        if _END in part:
+            for match in reversed(list(self._pattern.finditer(bytes(self._tail[start:])))):
+                if found is None and int(match[2]) >= self._least:
+                    found = match
+                del self._tail[start + match.start() : start + match.end()]
+        self._shrink(0 if found is not None else _LONGEST_PROMPT)
+        return found
+
+    def _shrink(self, kept_back: int) -> None:
+        """Move the first bytes to the head, drop those of the middle; a prompt that is half here stays findable."""
+        room = min(self._limit - len(self._head), len(self._tail) - kept_back)
+        if room > 0:
+            self._head += self._tail[:room]
+            del self._tail[:room]
+        surplus = len(self._tail) - self._limit - kept_back
+        if surplus > (self._limit if kept_back else 0):
+            self.left_out += surplus
+            del self._tail[:surplus]
+
+    def text(self) -> str:
+        """Return what was kept, with a line where something is missing."""
+        gap = f"\n[... {self.left_out} bytes left out ...]\n".encode() if self.left_out else b""
+        return (bytes(self._head) + gap + bytes(self._tail)).decode("utf-8", "replace")
+
+
+def quote(text: str) -> bytes:
+    """Return `text` as a bash ``$'...'`` word of printable ASCII: no byte of it is a key to readline."""
+    out = bytearray(b"$'")
+    for byte in text.encode("utf-8", "surrogateescape"):
+        if byte in _PLAIN:
+            out.append(byte)
+        else:
+            out += b"\\n" if byte == 10 else b"\\%03o" % byte
+    return bytes(out + b"'")
+
+
+_PLAIN = frozenset(range(32, 127)) - frozenset(b"'\\!")
