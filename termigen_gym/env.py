@@ -44,7 +44,7 @@ class TerminalEnv(gym.Env[str, str]):
     Failures of ours (engine, sandbox, verifier) raise `TermigenError`; the environment must then be reset.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"]}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 4}
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ def play(
     buffer = new_buffer(env, id=episode_id, agent=agent.name, model=agent.model, seed=seed, options=options)
     try:
         submitted = _run(env, agent, buffer, seed, options)
-    except Exception as failure:  # noqa: BLE001  # the one broad except: whatever fails in an episode is recorded on it
+    except Exception as failure:  # the one broad except: whatever fails in an episode is recorded on it
         if not isinstance(failure, TermigenError):
             _logger.exception("episode %s failed outside of our own error tree", episode_id)
         error = {"type": type(failure).__name__, "message": str(failure)}

@@ -4,7 +4,7 @@ How a command's end is known: the shell's prompt is a random nonce with the exit
 output. A command is sent as one line, ``eval $'...'``; bash reads that line whole, so that heredocs, loops and
 unterminated quotes can't leave it waiting, and standard input stays free for the program that the command runs.
 
-The nonce is visible to the agent in ``$PS1``; nothing that matters (the reward above all) is read from this stream.
+The nonce is visible to the agent in ``$PROMPT_COMMAND``; nothing that matters (the reward above all) is read from this stream.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ _CHUNK = 4096
 _QUIET_S = 0.04
 """Seconds without output after which the engine is asked whether the program waits for input."""
 _OPENING_S = 20.0
+# The prompt is printed by PROMPT_COMMAND: PS1 is stale after a syntax error in an eval, and things like a virtual
+# environment's `activate` change it. It goes to /dev/tty, wherever the shell's own output was sent, and leaves no trace
+# under `set -x`. The nonce stands in two pieces in this line, so that an echo of it is no prompt.
+_SET_UP = (
+    b"stty -echo; bind 'set enable-bracketed-paste off' 2>/dev/null; unset HISTFILE; PS1= PS2= termigen_n=0;"
+    b" PS0='${termigen_n:$((termigen_n+=1,0)):0}';"
+    b""" PROMPT_COMMAND='{ printf "\\036NONCE:%s:%s:%s\\037" "$?" "$termigen_n" "$PWD"; PS1=; } >/dev/tty 2>/dev/null'"""
+)
 _INTERRUPTS = ("\x03", "\x04")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -88,7 +96,7 @@ class Terminal:
         if self.state == "closed":
             raise TerminalError("expected an open shell, found it closed; call reopen() first")
         before = self._drain()
-        # Bash numbers its commands: a prompt that an Enter too many brought does not pass for the end of this one.
+        # PS0 counts the commands: a prompt that an Enter too many brought does not pass for the end of this one.
         least = self._number + 1
         if self.state == "prompt" and text not in _INTERRUPTS:
             typed = b"eval " + quote(text) + b"\r"
@@ -126,12 +134,7 @@ class Terminal:
         self._shell = self._open_shell(self._cwd)
         os.set_blocking(self._shell.fileno(), False)
         self._stream = fdpexpect.fdspawn(self._shell.fileno(), use_poll=True, timeout=None)
-        # The nonce is written in two pieces here, so that an echo of this line is no prompt.
-        half = len(self._nonce) // 2
-        set_up = (
-            b" stty -echo; bind 'set enable-bracketed-paste off' 2>/dev/null; unset HISTFILE PROMPT_COMMAND; PS2=; PS1=$'\\036'"
-            + self._nonce[:half] + b"''" + self._nonce[half:] + b"':$?:\\#:$PWD'$'\\037'\r"
-        )  # fmt: skip
+        set_up = b" " + _SET_UP.replace(b"NONCE", self._nonce[:8] + b"''" + self._nonce[8:]) + b"\r"
         capture = _Capture(self._prompt, 0, _CHUNK)
         deadline = time.monotonic() + _OPENING_S
         found = self._type(set_up, capture, deadline) or self._wait(capture, deadline, ask=False)

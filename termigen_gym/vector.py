@@ -67,6 +67,20 @@ class ThreadVectorEnv(SyncVectorEnv):
         with ThreadPoolExecutor(self.num_envs) as closing:
             list(closing.map(lambda env: env.close(), self.envs))
 
+    def _add_info(self, vector_infos: dict[str, Any], env_info: dict[str, Any], env_num: int) -> dict[str, Any]:
+        """Collect infos in arrays of objects.
+
+        Gymnasium's own method takes an array's type from the first env's value, and fails where that is a number or a
+        dict and another env's is None, as exit codes and verdicts are.
+        """
+        for key, value in env_info.items():
+            if key not in vector_infos:
+                vector_infos[key] = np.full(self.num_envs, None, dtype=object)
+                vector_infos[f"_{key}"] = np.zeros(self.num_envs, dtype=np.bool_)
+            vector_infos[key][env_num] = value
+            vector_infos[f"_{key}"][env_num] = True
+        return vector_infos
+
     def _start(self, indices: Sequence[int], calls: Callable[[int], list[Callable[[], Any]]]) -> None:
         """Start the calls of each env, one thread an env, and wait until all have ended, whether well or not."""
         for i in indices:

@@ -38,7 +38,11 @@ _ASSIGNMENT = re.compile(r"\w+\+?=")
 _SHELL_STATE = words(
     "cd pushd popd export set unset source . alias trap exec eval read shopt ulimit umask declare local env sudo"
 )
-_LITTLE = words("echo printf true mkdir test")
+_EVERYDAY = words(
+    "awk bash cat chmod chown cmp comm cp cut date df diff du echo egrep env fgrep file find grep head hexdump id join "
+    "kill ln ls mkdir mktemp mv nl od paste perl printf ps pwd python python3 readlink rm rmdir sed seq sh sleep sort "
+    "stat strings tac tail tee test touch tr tree true type uniq wait wc which whoami xargs xxd yes"
+)
 
 
 @dataclass(frozen=True)
@@ -233,10 +237,18 @@ def paths_in(command: str) -> list[str]:
 
 def main_program(command: str) -> str:
     """Return the name of the program that an action is about, for people to read."""
+    plain = _programs(command)
+    return next((name for name in plain if name not in _SHELL_STATE), plain[0] if plain else "bash")
+
+
+def tool_in(command: str) -> str | None:
+    """Return the first program in an action that is more than an everyday utility, or None."""
+    return next((name for name in _programs(command) if name not in _SHELL_STATE | _EVERYDAY), None)
+
+
+def _programs(command: str) -> list[str]:
     names = [call.program.rsplit("/", 1)[-1] for call in calls(command)]
     leading = re.match(r"\s*(?:\w+=\S*\s+)*([\w./+-]+)", command)
     if leading is not None:
         names.append(leading[1].rsplit("/", 1)[-1])
-    plain = [name for name in names if re.fullmatch(r"[A-Za-z][\w+-]*", name) and name not in _KEYWORDS]
-    about = [name for name in plain if name not in _SHELL_STATE | _LITTLE]
-    return (about or plain or ["bash"])[0]
+    return [name for name in names if re.fullmatch(r"[A-Za-z][\w+-]*", name) and name not in _KEYWORDS]

@@ -42,7 +42,9 @@ class BuildLog:
     def failure(self) -> str:
         """Return the step that failed, or else the last one begun, why it did, and its last lines."""
         step = self._failed or self._latest
-        name = self._names.get(step, "before the first step")
+        name = self._names.get(step, "[internal]")
+        if name.startswith("[internal]"):
+            return f"the reading of the Dockerfile: {self.error}"
         return "\n".join([f"step {name}: {self.error}", *self._lines.get(step, ())])
 
     def _take_trace(self, trace: bytes) -> None:

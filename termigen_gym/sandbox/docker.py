@@ -39,7 +39,6 @@ _API_TIMEOUT_S = 120.0
 _CONNECTIONS = 128
 _OWNER, _ENGINE, _DIGEST = "termigen.owner", "termigen.engine", "termigen.digest"
 _HOSTNAME = "termigen"
-_NOFILE = 65536
 _KILL_S = 5.0
 _SHELL_S = 60.0
 _ENTRYPOINT_S = 5.0
@@ -47,9 +46,10 @@ _READY = b"termigen: entrypoint done"
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Docker's own set without NET_RAW and MKNOD.
-_CAPABILITIES = (
-    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT"
-).split()
+_CAPABILITIES = [
+    *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL"),
+    *("NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+]
 
 # `read` waits without a child process; a trapped signal interrupts it. In dash only `jobs` reaps without waiting.
 _KEEPER = (
@@ -139,7 +139,7 @@ class DockerEngine(Engine):
         disk = "disk capped" if self._caps_disk(info) else "disk capped by file, not in total (storage driver)"
         kind = version.get("Platform", {}).get("Name") or "Docker"
         return (
-            f"{kind} {version['Version']} at {os.environ.get('DOCKER_HOST') or client.base_url}, "
+            f"{kind} {version['Version']} at {_address()}, "
             f"{info['Driver']}, cgroup v{info.get('CgroupVersion', '1')}, {disk}"
         )
 
@@ -180,7 +180,9 @@ class DockerEngine(Engine):
         repository, _, tag = reference.partition(":")
         changes = ['CMD ["bash"]', f"ENV PATH={_DEFAULT_PATH}"]
         with _daemon(f"import {tarball} as {reference}"):
-            self.client.import_image_from_file(str(tarball), repository=repository, tag=tag or "latest", changes=changes)
+            self.client.import_image_from_file(
+                str(tarball), repository=repository, tag=tag or "latest", changes=changes
+            )
 
     def has_image(self, reference: str) -> bool:
         """See `Engine.has_image`."""
@@ -191,11 +193,9 @@ class DockerEngine(Engine):
         removed = 0
         for container in self._containers(_OWNER):
             place, _, owner = container["Labels"][_OWNER].partition(":")
-            if place == _place():
-                dead = not owner_alive(owner)
-            else:  # another machine's or an earlier boot's owner: only what no longer runs is nobody's
-                dead = container["State"] in ("exited", "dead")
-            if dead:
+            # Of another machine's owner, or one of an earlier boot, nothing is known: what runs may be in use.
+            gone = not owner_alive(owner) if place == _place() else container["State"] in ("exited", "dead")
+            if gone:
                 removed += _remove(self.client, container["Id"])
         return removed
 
@@ -205,6 +205,8 @@ class DockerEngine(Engine):
             return
         for container in self._containers(f"{_ENGINE}={self._label}"):
             _remove(self.client, container["Id"])
+        self.client.close()
+        self._connected = None
 
     def _containers(self, label: str) -> list[dict[str, Any]]:
         with _daemon("list sandboxes"):
@@ -213,11 +215,11 @@ class DockerEngine(Engine):
 
     def _find(self, reference: str) -> Image | None:
         """Return what an image of the store declares; None where there is none."""
-        try:
-            with _daemon(f"inspect image {reference}"):
+        with _daemon(f"inspect image {reference}"):
+            try:
                 described = self.client.inspect_image(reference)
-        except SandboxDied:
-            return None
+            except docker.errors.NotFound:
+                return None
         config = described["Config"] or {}
         return Image(
             id=described["Id"],
@@ -329,7 +331,9 @@ class DockerEngine(Engine):
         quota: bool,
     ) -> str:
         public = limits.network == "public"
-        files = [] if quota else [docker.types.Ulimit(name="fsize", soft=limits.storage_mb * _MIB, hard=limits.storage_mb * _MIB)]
+        ulimits = {"core": 0}
+        if not quota:
+            ulimits["fsize"] = limits.storage_mb * _MIB
         host_config = client.create_host_config(
             network_mode="bridge" if public else "none",
             dns=None if public else ["127.0.0.1"],  # else the daemon copies the host's
@@ -339,11 +343,7 @@ class DockerEngine(Engine):
             memswap_limit=limits.memory_mb * _MIB,
             pids_limit=limits.pids,
             storage_opt={"size": f"{limits.storage_mb}M"} if quota else None,
-            ulimits=[
-                docker.types.Ulimit(name="core", soft=0, hard=0),
-                docker.types.Ulimit(name="nofile", soft=_NOFILE, hard=_NOFILE),
-                *files,
-            ],
+            ulimits=[docker.types.Ulimit(name=name, soft=most, hard=most) for name, most in ulimits.items()],
             cap_drop=["ALL"],
             cap_add=_CAPABILITIES,
             log_config={"Type": "none"},
@@ -429,9 +429,7 @@ class DockerSandbox(Sandbox):
         command = ["/bin/sh", "-c", _OPEN_SHELL, cwd or self.image.workdir]
         deadline = time.monotonic() + _SHELL_S
         with _daemon(f"{self._name}: open a shell"):
-            run = self._exec_create(
-                command, user=user, cwd="/", env={"TERM": "xterm-256color", **env}, terminal=True
-            )
+            run = self._exec_create(command, user=user, cwd="/", env={"TERM": "xterm-256color", **env}, terminal=True)
             stream = self._attach(run, terminal=True)
             try:
                 hello = stream.read_line(deadline).split()
@@ -655,20 +653,24 @@ class _Chunks(io.RawIOBase):
 
 
 def _connect(version: str = "auto", timeout: float = _API_TIMEOUT_S) -> docker.APIClient:
-    settings = docker.utils.kwargs_from_env()
-    where = settings.get("base_url") or docker.constants.DEFAULT_UNIX_SOCKET
+    where = _address()
     if where.startswith("ssh://"):
         raise EngineMissing(
             f"docker engine: expected a unix:// or tcp:// address in DOCKER_HOST, found {where}; "
             "forward the daemon's socket (ssh -L) and name that"
         )
     try:
+        settings = docker.utils.kwargs_from_env()
         return docker.APIClient(version=version, timeout=timeout, max_pool_size=_CONNECTIONS, **settings)
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise EngineMissing(
             f"docker engine: expected a daemon at {where}, found: {error}; start it and see that this user may reach "
             "its socket, set DOCKER_HOST, or use the bubblewrap engine"
         ) from None
+
+
+def _address() -> str:
+    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ class Stream:
         self._socket: socket.socket = reader.raw._sock
         self._socket.settimeout(0)
         self._relayed: socket.socket | None = None
-        # What came in one packet with the HTTP headers lies in the reader's buffer; from here on only the socket is read.
+        # What came along with the HTTP headers lies in the reader's buffer; from here on only the socket is read.
         try:
             self._early: bytes = reader.read1(_CHUNK) or b""
         except ssl.SSLWantReadError:

@@ -35,7 +35,7 @@ def needs_base(dockerfile: str) -> bool:
 
 
 def base_images(dockerfile: str) -> tuple[str, ...]:
-    """Return the images that a Dockerfile's FROM lines name, without its own stages, `scratch` and what can't be told."""
+    """Return the images that a Dockerfile's FROM lines name; not its own stages, `scratch`, and what can't be told."""
     values: dict[str, str] = {}
     stages: set[str] = {"scratch"}
     found: list[str] = []

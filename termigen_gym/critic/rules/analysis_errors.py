@@ -7,8 +7,8 @@ import re
 import numpy as np
 
 from ...episode import Perturbation, Repair
-from ..shell import looks, main_program, path_in, paths_in
-from .base import number, pick
+from ..shell import looks, main_program, path_in, paths_in, tool_in
+from .base import pick, stem_of
 
 
 def wrong_end(command: str, rng: np.random.Generator) -> Perturbation | None:
@@ -66,7 +66,7 @@ def wrong_place(command: str, rng: np.random.Generator) -> Perturbation | None:
     path = pick(rng, named)
     name = path.rstrip("/").rsplit("/", 1)[-1]
     place = pick(rng, ("/usr/local/share", "/var/lib", "/opt", "/srv"))
-    wrong = f"{place}/{name.partition('.')[0] or 'app'}-{number(rng) % 90 + 10}/{name}"
+    wrong = f"{place}/{stem_of(path)}-{rng.integers(2, 8)}.{rng.integers(10, 40)}/{name}"
     thought = pick(
         rng,
         [
@@ -85,14 +85,15 @@ def wrong_place(command: str, rng: np.random.Generator) -> Perturbation | None:
 
 def blamed_variable(command: str, rng: np.random.Generator) -> Perturbation | None:
     """For any action: an environment variable is taken for the cause."""
-    program = main_program(command)
-    name = re.sub(r"\W", "_", program).upper()
-    variable = f"{name}_{pick(rng, ('PROFILE_DIR', 'EXTRA_CONFIG', 'COMPAT_MODE', 'WORK_ROOT'))}"
+    tool = tool_in(command)
+    prefix = "PROJECT" if tool is None else re.sub(r"\W", "_", tool).upper()
+    variable = f"{prefix}_{pick(rng, ('PROFILE_DIR', 'EXTRA_CONFIG', 'COMPAT_MODE', 'WORK_ROOT'))}"
+    affected = "what I see here" if tool is None else f"what {tool} does"
     thought = pick(
         rng,
         [
-            f"What I saw so far looks as if {variable} were set and sent {program} the wrong way.",
-            f"The cause must be {variable}: {program} obeys it before anything else.",
+            f"From what I saw so far {variable} must be set, and that decides {affected}.",
+            f"The cause must be {variable}; I find no other reason for {affected}.",
         ],
     )
     return Perturbation(
@@ -102,19 +103,22 @@ def blamed_variable(command: str, rng: np.random.Generator) -> Perturbation | No
         "rule: blamed_variable",
         Repair(
             f"env | grep -c '^{variable}='",
-            f"{variable} is not set at all, so {program} cannot be led astray by it; I was looking in the wrong place.",
+            f"{variable} is not set at all, so it explains nothing; I was looking in the wrong place.",
         ),
     )
 
 
 def blamed_lock(command: str, rng: np.random.Generator) -> Perturbation | None:
-    """For any action: a lock of another run is taken for the cause."""
-    program = main_program(command)
-    lock = pick(rng, (f"/run/{program}.lock", f"/var/lock/{program}-main.lock", f"/tmp/.{program}-session.lock"))
+    """For any action: a lock that somebody else holds is taken for the cause."""
+    tool, named = tool_in(command), paths_in(command)
+    locks = [(f"{path.rstrip('/')}.lck", path) for path in named]
+    if tool is not None:
+        locks += [(f"/var/lock/{tool}-main.lock", tool), (f"/tmp/.{tool}-session.lock", tool)]
+    lock, about = pick(rng, locks or [(".project.lck", "this folder")])
     thought = pick(
         rng,
         [
-            f"This looks like another {program} that still holds its lock; I look who owns {lock}.",
+            f"This looks as if another process still held {about}; I see whose lock {lock} is.",
             f"As I read it, {lock} of an earlier run is in the way.",
         ],
     )
@@ -123,20 +127,22 @@ def blamed_lock(command: str, rng: np.random.Generator) -> Perturbation | None:
         f"cat {lock}",
         thought,
         "rule: blamed_lock",
-        Repair(f"ls -l {lock}", f"There is no {lock}; nothing holds {program} back."),
+        Repair(f"ls -l {lock}", f"There is no {lock}, so nobody holds {about}. The reason is another one."),
     )
 
 
 def blamed_settings(command: str, rng: np.random.Generator) -> Perturbation | None:
     """For any action: a settings file that overrides everything is taken for the cause."""
-    program = main_program(command)
-    places = (f"/etc/{program}.d/90-override.conf", f"~/.{program}-defaults", f"/etc/default/{program}-local")
-    settings = pick(rng, places)
+    tool, named = tool_in(command), paths_in(command)
+    places = [f"{path.rstrip('/')}.override" for path in named]
+    if tool is not None:
+        places += [f"/etc/{tool}.d/90-override.conf", f"~/.{tool}-defaults", f"/etc/default/{tool}-local"]
+    settings = pick(rng, places or ["~/.project-overrides", "/etc/profile.d/90-project-override.sh"])
     thought = pick(
         rng,
         [
             f"{settings} overrides what stands here, and that explains what I see.",
-            f"I conclude that {program} takes its values from {settings}, so I read that.",
+            f"I conclude that the values in use come from {settings}, so I read that.",
         ],
     )
     return Perturbation(
@@ -155,7 +161,7 @@ def blamed_function(command: str, rng: np.random.Generator) -> Perturbation | No
         rng,
         [
             f"The shell must have a function {program} that hides the program; I read its body.",
-            f"What runs here is not the real {program} but a function of that name.",
+            f"What runs here cannot be the real {program}; I take it for a function of that name.",
         ],
     )
     return Perturbation(

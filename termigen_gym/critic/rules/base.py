@@ -26,6 +26,11 @@ def number(rng: np.random.Generator) -> int:
     return int(rng.integers(100_000, 1_000_000))
 
 
+def stem_of(path: str) -> str:
+    """Return a path's last name without its suffixes."""
+    return path.rstrip("/").rsplit("/", 1)[-1].strip(".").partition(".")[0] or "project"
+
+
 def one_call(command: str, rng: np.random.Generator) -> Call | None:
     """Return the action's only call, else one of those in it that only look, else None."""
     alone = single(command)

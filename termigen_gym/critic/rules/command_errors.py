@@ -93,13 +93,14 @@ def wrong_option(command: str, rng: np.random.Generator) -> Perturbation | None:
         return None
     wrong, right = pick(rng, _WRONG_OPTIONS[call.program])
     name = wrong.partition("=")[0]
-    about = path_in(call) or "this"
+    about = path_in(call)
+    on = "" if about is None else f" on {about}"
     thought = pick(
         rng,
         [
-            f"With {name} {call.program} gives {about} in the form that I can use.",
-            f"{call.program} {name} is the clearest way to treat {about}.",
-            f"I add {name}, so that {call.program} does all of it in one go.",
+            f"With {name} {call.program} does just what I need{on or ' here'}.",
+            f"{call.program} {name}{on} is the short way.",
+            f"I add {name}; then one call of {call.program}{on} is enough.",
         ],
     )
     return Perturbation(
@@ -241,12 +242,12 @@ def wrong_first_look(command: str, rng: np.random.Generator) -> Perturbation | N
     """For any action: a look around with an option that does not exist."""
     action, diagnosis, right = pick(rng, _FIRST_LOOKS)
     program, option = action.split()[:2]
-    about = main_program(command)
+    name = option.partition("=")[0]
     thought = pick(
         rng,
         [
-            f"Before {about} runs, {program} with {option.partition('=')[0]} tells me how things stand.",
-            f"A quick {program} first, so that I can see afterwards what {about} has changed.",
+            f"Before {main_program(command)} I want to know how things stand: {program} with {name} tells me.",
+            f"A quick {program} {name} first, for the lie of the land.",
         ],
     )
     return Perturbation(
@@ -254,7 +255,7 @@ def wrong_first_look(command: str, rng: np.random.Generator) -> Perturbation | N
         action,
         thought,
         "rule: wrong_first_look",
-        Repair(diagnosis, f"{option.partition('=')[0]} is not an option of {program}: {right}."),
+        Repair(diagnosis, f"{name} is not an option of {program}: {right}."),
     )
 
 

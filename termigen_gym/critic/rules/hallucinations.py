@@ -5,15 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from ...episode import Perturbation, Repair
-from ..shell import main_program, path_in, words
-from .base import number, one_call, one_look, pick
+from ..shell import main_program, only_looks, path_in, paths_in, tool_in, words
+from .base import one_call, one_look, pick, stem_of
 
 # Programs that refuse unknown long options before they do anything, and have none of those below.
 _REFUSING = words(
     "cat chmod cp cut df diff du grep head ls make md5sum mkdir mv nl od paste python3 rm sed sha256sum shuf sort stat "
     "tac tail tar touch tr uniq wc"
 )
-_FEATURES = ("--json", "--explain", "--as-table", "--autofix")
+_SHOWS = {
+    "--json": "gives {about} as JSON, which is easy to go on with",
+    "--as-table": "lays out {about} as a table that I can take in at a glance",
+    "--explain": "says what to make of {about}",
+}
+_DOES = {
+    "--verify-result": "checks {about} by itself when it is done",
+    "--explain": "says of {about} what it does and why",
+    "--safe-mode": "leaves {about} as it was in case something goes wrong",
+}
 
 
 def imagined_option(command: str, rng: np.random.Generator) -> Perturbation | None:
@@ -21,24 +30,20 @@ def imagined_option(command: str, rng: np.random.Generator) -> Perturbation | No
     call = one_call(command, rng)
     if call is None or call.program not in _REFUSING:
         return None
-    option = pick(rng, _FEATURES)
-    what = {
-        "--json": "as JSON, which is easy to work with",
-        "--explain": "with a word on every step it takes",
-        "--as-table": "as a table that I can read at a glance",
-        "--autofix": "and repairs on the way what it finds broken",
-    }[option]
-    about = path_in(call) or "all of it"
+    features = _SHOWS if only_looks(call) else _DOES
+    option = pick(rng, sorted(features))
+    what = features[option].format(about=path_in(call) or "all of it")
+    thought = pick(rng, [f"{call.program} {option} {what}.", f"I call {call.program} with {option}: that {what}."])
     # An old-style bundle (tar xzf …) has to stay the first argument.
     argv = (*call.words, option) if call.program == "tar" else call.inserted(option).words
     return Perturbation(
         "hallucination",
         " ".join(argv),
-        pick(rng, [f"{call.program} {option} handles {about} {what}.", f"I let {call.program} do {about} {what}."]),
+        thought,
         "rule: imagined_option",
         Repair(
             f"{call.program} --help 2>&1 | grep -c -e {option}",
-            f"Nowhere in its help has {call.program} an option {option}; I made that up from another tool.",
+            f"Nowhere in its help has {call.program} an option {option}; I know that one from another tool.",
         ),
     )
 
@@ -72,40 +77,59 @@ def absent_tool(command: str, rng: np.random.Generator) -> Perturbation | None:
             f"I read {path} with {tool}; it knows this kind of file.",
         ],
     )
-    return Perturbation("hallucination", f"{tool} {path}", thought, "rule: absent_tool", _not_installed(tool, path))
-
-
-def _not_installed(tool: str, about: str) -> Repair:
-    return Repair(
-        f"type {tool}",
-        f"There is no {tool} on this system, and I do not know where I have the name from; for {about} I use "
-        "what is installed.",
+    return Perturbation(
+        "hallucination",
+        f"{tool} {path}",
+        thought,
+        "rule: absent_tool",
+        Repair(
+            f"type {tool}",
+            f"There is no {tool} on this system, and I cannot say where I have the name from; for {path} I use what is "
+            "installed.",
+        ),
     )
 
 
-def absent_helper(command: str, rng: np.random.Generator) -> Perturbation | None:
-    """For any action: a companion program that its main program does not have."""
-    program = main_program(command)
-    helper = f"{program}-{pick(rng, ('preflight', 'selftest', 'planner', 'quickcheck'))}"
-    thought = pick(
-        rng,
-        [
-            f"{program} comes with {helper}, which says beforehand whether this will work.",
-            f"I let {helper} have a look first; that spares me a round with {program}.",
-        ],
+_FOREIGN = (
+    ("read_file {path}", "read_file shows {path} with line numbers."),
+    ("view_file {path} --lines 1-40", "I open {path} at its top with view_file."),
+    ("open_in_editor {path}", "I open {path} in the editor to see the whole of it."),
+    ("str_replace_editor view {path}", "str_replace_editor has a view command, which is handy for {path}."),
+    ("list_files --depth 2 .", "list_files gives me the tree, two levels deep."),
+    ("search_dir TODO .", "search_dir finds what is still open in this folder."),
+    ("find_symbol main", "find_symbol says where main is defined."),
+    ("show_plan --remaining", "show_plan tells which of my steps are left."),
+    ("summarize_dir .", "summarize_dir gives an overview of what is here."),
+)
+
+
+def foreign_tool(command: str, rng: np.random.Generator) -> Perturbation | None:
+    """For any action: a command that other agents' tool kits have, and a shell has not."""
+    named = paths_in(command)
+    fitting = [item for item in _FOREIGN if named or "{path}" not in item[0]]
+    action, thought = pick(rng, fitting)
+    path = pick(rng, named) if named else "."
+    tool = action.split()[0]
+    return Perturbation(
+        "hallucination",
+        action.format(path=path),
+        thought.format(path=path),
+        "rule: foreign_tool",
+        Repair(
+            f"type {tool}", f"{tool} is no command of this shell. I only have the programs that are installed here."
+        ),
     )
-    return Perturbation("hallucination", helper, thought, "rule: absent_helper", _not_installed(helper, program))
 
 
 def absent_service(command: str, rng: np.random.Generator) -> Perturbation | None:
     """For any action: the state of a service that nobody installed."""
     program = main_program(command)
-    service = f"{program}-{pick(rng, ('agent', 'broker', 'cache', 'watch'))}d"
+    service = pick(rng, ("build-cache", "job-queue", "file-indexer", "log-collector", "metadata-sync", "tree-watcher"))
     thought = pick(
         rng,
         [
-            f"{program} hands its work to {service}, so I look first whether that is up.",
-            f"All this goes through {service}; without it {program} is of no use, so its state comes first.",
+            f"What {program} sees comes by way of {service}, so I look first whether that service is up.",
+            f"Before {program} is of use {service} has to run; I ask for its state.",
         ],
     )
     return Perturbation(
@@ -115,21 +139,25 @@ def absent_service(command: str, rng: np.random.Generator) -> Perturbation | Non
         "rule: absent_service",
         Repair(
             f"ls -l /etc/init.d/{service} /lib/systemd/system/{service}.service",
-            f"There is no {service} here, neither a unit nor an init script; {program} works without one.",
+            f"There is no {service} here, neither a unit nor an init script; {program} needs none.",
         ),
     )
 
 
 def absent_document(command: str, rng: np.random.Generator) -> Perturbation | None:
-    """For any action: a document that the package does not ship."""
-    program = main_program(command)
-    title = pick(rng, ("cookbook", "quickstart", "worked-example"))
-    document = f"/usr/share/doc/{program}/{title}-{number(rng) % 10}.txt"
+    """For any action: a document that nobody wrote."""
+    tool, named = tool_in(command), paths_in(command)
+    title = pick(rng, ("field-guide", "design-notes", "cheat-sheet"))
+    places = [f"docs/{stem_of(path)}-{title}.md" for path in named] or [f"docs/project-{title}.md"]
+    if tool is not None:
+        places.append(f"/usr/share/doc/{tool}/{title}.txt")
+    document = pick(rng, places)
+    about = tool if tool is not None and tool in document else pick(rng, named) if named else "this project"
     thought = pick(
         rng,
         [
-            f"{document} has this very case as an example.",
-            f"How {program} wants to be called here stands in {document}; I read that first.",
+            f"How {about} is meant to be used stands in {document}; I read that first.",
+            f"{document} answers what I still have to know of {about}.",
         ],
     )
     return Perturbation(
@@ -137,9 +165,11 @@ def absent_document(command: str, rng: np.random.Generator) -> Perturbation | No
         f"cat {document}",
         thought,
         "rule: absent_document",
-        Repair(f"ls -d {document} /usr/share/doc", f"No such document is installed; I have to know {program} myself."),
+        Repair(
+            f"ls -d {document}", f"There is no {document}, and nothing said that there was. I go by what I can see."
+        ),
     )
 
 
 SPECIFIC = (imagined_option, absent_tool)
-FOR_ANY = (absent_helper, absent_service, absent_document)
+FOR_ANY = (foreign_tool, absent_service, absent_document)

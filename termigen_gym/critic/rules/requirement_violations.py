@@ -78,13 +78,13 @@ def notes_left(command: str, rng: np.random.Generator) -> Perturbation | None:
     thought = pick(
         rng,
         [
-            f"A short file on where I stand belongs to the result, so I write down that {program} is next.",
-            f"I document the step with {program} in {notes}, beside the files themselves.",
+            f"A short file on where I stand belongs to the result, so I begin {notes}.",
+            f"I document what I do in {notes}, beside the files themselves; {program} comes after that.",
         ],
     )
     return Perturbation(
         "requirement_violation",
-        f"echo 'next step: {program}' > {notes}",
+        f"echo 'state: before {program}' > {notes}",
         thought,
         "rule: notes_left",
         Repair(
@@ -102,8 +102,8 @@ def folder_left(command: str, rng: np.random.Generator) -> Perturbation | None:
     thought = pick(
         rng,
         [
-            f"What {program} gives is to go into a folder of its own, {folder}.",
-            f"I reorganise this a little: {folder} takes up what {program} makes.",
+            f"What comes out of this is to go into a folder of its own, {folder}.",
+            f"I reorganise this a little before {program}: {folder} takes up whatever I make.",
         ],
     )
     return Perturbation(

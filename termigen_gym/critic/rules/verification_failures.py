@@ -103,21 +103,26 @@ def step_skipped(command: str, rng: np.random.Generator) -> Perturbation | None:
     program = main_program(command)
     named = paths_in(command)
     path = pick(rng, named) if named else None
-    claims = [
-        f"The part with {program} is done by now; I only glance at the folder before I go on.",
-        f"Nothing is left to do for {program} here, as far as I can see. A listing to be sure.",
-    ]
-    if path is not None:
-        claims.append(f"{path} is settled already, so {program} can be left out; I see to what comes after it.")
+    about = path or "this folder"
+    if looks(command):
+        claims = [
+            f"I know well enough what {about} holds; a glance at the names will do.",
+            f"{program} would tell me nothing new about {about}, so I go on after a quick listing.",
+        ]
+        finding = f"Names and dates are all that I have of {about}; what {program} was to show me I have not seen."
+    else:
+        claims = [
+            f"The part with {program} is done by now; I only glance at the folder before I go on.",
+            f"Nothing is left to do for {program} here, as far as I can see. A listing to be sure.",
+            f"As for {about}, that is settled already, and I can leave {program} out; I see to what comes after it.",
+        ]
+        finding = f"By these dates nothing has happened since my last step: {program} has not run, I only said so."
     return Perturbation(
         "verification_failure",
         pick(rng, ["ls -la", "pwd; ls", "ls -lt | head -n 8", "echo done; ls"]),
         pick(rng, claims),
         "rule: step_skipped",
-        Repair(
-            _RECENT if path is None else f"date; ls -ld --full-time {path}",
-            f"By these dates nothing has happened since my last step: {program} has not run, I only said so.",
-        ),
+        Repair(_RECENT if path is None else f"date; ls -ld --full-time {path}", finding),
     )
 
 

@@ -1,0 +1,45 @@
+# make demo    the main job: tasks -> episodes with mistakes and repairs -> fine-tuning -> evaluation, one table
+# make test    the tests, on every sandbox engine that answers
+# make check   lint and types
+# make bench   the speed of steps and resets against their floors
+
+PYTHON ?= python3
+SANDBOX ?= auto
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check bench setup tools clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+demo: setup
+	$(BIN)/termigen demo --sandbox $(SANDBOX)
+
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python benchmarks/latency.py --quick
+
+setup: tools $(VENV)/.installed
+
+# The CPU build of torch is enough for the demo and the tests; on a GPU machine: pip install -e '.[train]'.
+$(VENV)/.installed: pyproject.toml constraints/cpu.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --constraint constraints/cpu.txt --editable '.[train]' --group dev
+	@touch $@
+
+# What the embedded engine needs and pip can't bring.
+tools:
+	@bash .ci/tools $(PYTHON)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,222 @@
+"""An agent that runs a checkpoint in this process, with transformers.
+
+For one worker and small models; several workers share one copy of the weights, but a served model (the chat agent) is
+the way to speed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+
+from ..errors import ModelError
+from ..task import Task
+from .base import Move
+from .context import clip_long, fit
+from .protocol import Conversation, Message, ParseFailure, parse_reply
+from .rendering import Renderer
+
+
+@dataclass(eq=False)
+class _Loaded:
+    """A checkpoint in memory."""
+
+    model: Any
+    tokenizer: Any
+    renderer: Renderer
+    ends: frozenset[int]
+
+
+_loaded: WeakValueDictionary[tuple[str, str, int], _Loaded] = WeakValueDictionary()
+_loading = threading.Lock()
+
+
+class LocalAgent:
+    """Asks a model for each move, in the conversation of `agents.protocol`.
+
+    A reply without a command is asked for once more, with what is wrong with it; that exchange is not kept. If it fails
+    again, the turn is a no-op that has the reply in its thought, and after `patience` such turns in a row the agent
+    submits what there is.
+
+    Args:
+        checkpoint: a folder or a hub name, of a model or of a LoRA adapter.
+        max_new_tokens: of one reply.
+        temperature: 0 takes the likeliest token.
+        seed: of the sampling, for the agent's whole life; None draws one, so that agents side by side differ.
+        context: tokens of prompt and reply together; None takes the model's own limit.
+        device: as torch names it; "auto" takes a GPU where there is one.
+        patience: not-understood turns in a row until it gives up.
+
+    Raises:
+        ModelError: the checkpoint can't be loaded, or its chat template does not take our messages.
+    """
+
+    name = "local"
+
+    def __init__(
+        self,
+        checkpoint: str | Path,
+        *,
+        max_new_tokens: int = 1024,
+        temperature: float = 0.6,
+        seed: int | None = None,
+        context: int | None = None,
+        device: str = "auto",
+        patience: int = 3,
+    ) -> None:
+        self.model: str | None = str(checkpoint)
+        self._loaded = _load(str(checkpoint), device)
+        self._max_new_tokens = max_new_tokens
+        self._temperature = temperature
+        self._random = torch.Generator()
+        if seed is None:
+            self._random.seed()
+        else:
+            self._random.manual_seed(seed)
+        self._room = (context or self._loaded.model.config.max_position_embeddings) - max_new_tokens
+        self._patience = patience
+        self._conversation: Conversation | None = None
+        self._answered = False
+        self._failures = 0
+        self._usage: Counter[str] = Counter()
+        self._cached: list[int] = []
+        self._cache = DynamicCache(config=self._loaded.model.config)
+
+    def begin(self, task: Task, observation: str, info: Mapping[str, Any]) -> None:
+        """Start a conversation."""
+        self._conversation = Conversation(observation)
+        self._answered = False
+        self._failures = 0
+        self._usage = Counter()
+
+    def act(self, observation: str, info: Mapping[str, Any]) -> Move:
+        """Return the model's move.
+
+        Raises:
+            ModelError: the context is too small for the instruction, or the device is out of memory.
+        """
+        assert self._conversation is not None  # begin comes first, by the Agent protocol
+        if self._answered:
+            self._conversation.saw(observation, info)
+        move = self._understood(info["state"])
+        self._conversation.said(move)
+        self._answered = True
+        return move
+
+    def usage(self) -> Mapping[str, float]:
+        """Return prompt_tokens, cached_tokens (of the prompt, not computed anew), completion_tokens, not_understood."""
+        return dict(self._usage)
+
+    def _understood(self, state: str) -> Move:
+        assert self._conversation is not None
+        messages = self._conversation.messages
+        reply = self._reply(messages)
+        parsed = parse_reply(reply)
+        if isinstance(parsed, ParseFailure):
+            said: Message = {"role": "assistant", "content": reply}
+            asked: Message = {"role": "user", "content": parsed.feedback}
+            parsed = parse_reply(self._reply([*messages, said, asked]))
+        if isinstance(parsed, Move):
+            self._failures = 0
+            return parsed
+        self._failures += 1
+        self._usage["not_understood"] += 1
+        move = parsed.as_move(state)
+        if self._failures < self._patience:
+            return move
+        return Move("\x03" if state == "running" else "exit", move.thought)
+
+    def _reply(self, messages: list[Message]) -> str:
+        renderer = self._loaded.renderer
+        fitting = fit(renderer, messages, self._room) or fit(
+            renderer, clip_long(renderer, messages, self._room), self._room
+        )
+        if fitting is None:
+            raise ModelError(
+                f"expected a context with room for the instruction and one output, found {self._room} tokens: "
+                f"give a larger context or a smaller max_new_tokens (now {self._max_new_tokens})"
+            )
+        prompt = renderer.prompt(fitting).input_ids
+        try:
+            with torch.inference_mode():
+                written = self._generate(prompt)
+        except torch.OutOfMemoryError as error:
+            raise ModelError(f"out of memory with a prompt of {len(prompt)} tokens: give a smaller context") from error
+        self._usage.update(prompt_tokens=len(prompt), completion_tokens=len(written))
+        return str(self._loaded.tokenizer.decode(written, skip_special_tokens=True))
+
+    def _generate(self, prompt: list[int]) -> list[int]:
+        """The tokens of a reply, the end of turn included if it came. Keeps the cache in step with `_cached`."""
+        new = self._reuse(prompt)
+        written: list[int] = []
+        while len(written) < self._max_new_tokens:
+            token = self._next(new)
+            written.append(token)
+            if token in self._loaded.ends:
+                break
+            new = [token]
+        return written
+
+    def _reuse(self, prompt: list[int]) -> list[int]:
+        """Keep of the cache what `prompt` begins with; return the rest of `prompt`, at least its last token."""
+        same = 0
+        for known, wanted in zip(self._cached, prompt[:-1], strict=False):
+            if known != wanted:
+                break
+            same += 1
+        try:
+            self._cache.crop(same - len(self._cached))
+        except RuntimeError:  # layers with a state instead of a past (sliding window, linear attention) can't go back
+            same = 0
+        if same == 0:
+            self._cache = DynamicCache(config=self._loaded.model.config)
+        del self._cached[same:]
+        self._usage["cached_tokens"] += same
+        return prompt[same:]
+
+    def _next(self, new: list[int]) -> int:
+        model = self._loaded.model
+        ids = torch.tensor([new], device=model.device)
+        logits = model(input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1).logits[0, -1]
+        self._cached += new
+        if self._temperature <= 0:
+            return int(logits.argmax())
+        odds = torch.softmax(logits.float().cpu() / self._temperature, dim=-1)
+        return int(torch.multinomial(odds, 1, generator=self._random))
+
+
+def _load(checkpoint: str, device: str) -> _Loaded:
+    """The checkpoint, from memory where another agent holds it and the folder was not written since."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    folder = Path(checkpoint)
+    written = max((file.stat().st_mtime_ns for file in folder.iterdir()), default=0) if folder.is_dir() else 0
+    with _loading:
+        found = _loaded.get((checkpoint, device, written))
+        if found is None:
+            found = _loaded[checkpoint, device, written] = _read(checkpoint, device)
+        return found
+
+
+def _read(checkpoint: str, device: str) -> _Loaded:
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint)
+        dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
+        model: Any = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=dtype)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"expected a checkpoint with a tokenizer at {checkpoint}: {error}") from error
+    model.to(device).eval()
+    renderer = Renderer(tokenizer)
+    turn: list[Message] = [{"role": role, "content": "x"} for role in ("system", "user", "assistant")]
+    configured = model.generation_config.eos_token_id
+    ends = configured if isinstance(configured, list) else [configured]
+    ends += [tokenizer.eos_token_id, renderer.history(turn).input_ids[-1]]
+    return _Loaded(model, tokenizer, renderer, frozenset(ends) - {None})

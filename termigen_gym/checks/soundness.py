@@ -1,0 +1,145 @@
+"""The checks of a task as it stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..agents import Agent, Echo, Null, Oracle
+from ..agents.simple import examples
+from ..critic import Situation
+from ..episode import Episode, Perturbation
+from ..solution import Mistake, mistakes_of, solution_of
+from ..task import Task
+from .context import Context, Finding, Variant, finding
+from .shape import is_own, shape_problems
+
+
+def check_load(context: Context) -> Finding:
+    """The folder can be read; a family makes the same instance each time, and others for other seeds."""
+    tasks = context.tasks
+    if context.entry.kind == "task":
+        return Finding(True, f"digest {next(iter(tasks.values())).digest[:12]}")
+    again = Context(context.entry, context.make_env).tasks
+    problems = [
+        f"{variant}: generated twice, found two different instances"
+        for variant, task in tasks.items()
+        if again[variant] != task
+    ]
+    texts = {(task.instruction, str(task.files), str(task.extra_tests)) for task in tasks.values()}
+    if len(texts) < len(tasks):
+        problems.append(f"expected {len(tasks)} different instances of {len(tasks)} seeds, found {len(texts)}")
+    return finding(problems, f"{len(tasks)} instances")
+
+
+def check_shape(context: Context) -> Finding:
+    """Our own tasks look alike; foreign ones may look as they like."""
+    if not is_own(context.entry):
+        return Finding(True, "not one of ours: nothing is asked of its shape")
+    problems = {problem: None for task in context.tasks.values() for problem in shape_problems(context.entry, task)}
+    return finding(list(problems), "as all of ours")
+
+
+def check_build(context: Context) -> Finding:
+    """The image builds."""
+    started = time.monotonic()
+    context.prepare()
+    return Finding(True, f"{time.monotonic() - started:.1f} s")
+
+
+def check_null(context: Context) -> Finding:
+    """Who does nothing earns nothing."""
+    return _idlers_earn_nothing(context, lambda task: [Null()])
+
+
+def check_echo(context: Context) -> Finding:
+    """Who copies the instruction's examples into the files that it names earns nothing."""
+    return _idlers_earn_nothing(context, lambda task: [Echo(shift) for shift in range(len(examples(task.instruction)))])
+
+
+def _idlers_earn_nothing(context: Context, idlers: Callable[[Task], Sequence[Agent]]) -> Finding:
+    plays = [(variant, agent) for variant, task in context.tasks.items() for agent in idlers(task)]
+    problems = []
+    for variant, agent in plays:
+        reward = context.play(agent, variant).reward
+        if reward != 0:
+            problems.append(f"{agent.name}, {variant}: expected reward 0, found {reward}")
+    return finding(problems, f"reward 0 in {len(plays)} plays" if plays else "the instruction shows no example")
+
+
+def check_oracle(context: Context) -> Finding:
+    """The solution earns 1, in fresh sandboxes each time; in our own tasks every block ends with exit code 0."""
+    plays = [variant for variant in context.tasks for _ in range(2 if context.entry.kind == "task" else 1)]
+    problems = []
+    for variant in plays:
+        episode = context.play(Oracle(), variant)
+        if episode.reward != 1:
+            problems.append(f"{variant}: expected reward 1, found {episode.reward}{_failed_tests(episode)}")
+        if is_own(context.entry):
+            problems += [
+                f"{variant}: block {step.index + 1}: expected exit code 0, found {step.exit_code} ({step.state})"
+                for step in episode.steps[:-1]
+                if step.exit_code != 0
+            ]
+    return finding(problems, f"reward 1 in {len(plays)} plays")
+
+
+def _failed_tests(episode: Episode) -> str:
+    tests = (episode.verdict or {}).get("tests", {})
+    failed = [name.rpartition("::")[2] for name, outcome in tests.items() if outcome in ("failed", "error")]
+    return f", failed: {', '.join(failed)}" if failed else ""
+
+
+def check_mistakes(context: Context) -> Finding:
+    """Every mistake of the list can be made and taken back: the solution still earns 1."""
+    problems: list[str] = []
+    total = 0
+    for variant, task in context.tasks.items():
+        mistakes = mistakes_of(task)
+        total += len(mistakes)
+        for together in _apart(mistakes):
+            if _play_mistakes(context, variant, task, together):
+                problems += [why for one in together if (why := _play_mistakes(context, variant, task, [one]))]
+    return finding(problems, f"{total} mistakes were made and taken back")
+
+
+def _apart(mistakes: Sequence[Mistake]) -> list[list[Mistake]]:
+    """Share mistakes out to as few plays as can be, none with two mistakes at one step."""
+    plays: list[list[Mistake]] = []
+    for mistake in mistakes:
+        free = next((play for play in plays if all(other.step != mistake.step for other in play)), None)
+        if free is None:
+            plays.append([mistake])
+        else:
+            free.append(mistake)
+    return plays
+
+
+class _Listed:
+    """A critic that makes each of some listed mistakes once, in place of its block."""
+
+    def __init__(self, task: Task, mistakes: Sequence[Mistake]) -> None:
+        blocks = solution_of(task)
+        self.left = [(blocks[mistake.step - 1].command, mistake) for mistake in mistakes]
+
+    def propose(self, situation: Situation, rng: np.random.Generator) -> Perturbation | None:
+        """Return the mistake that belongs to the action, unless it was made before."""
+        due = next((item for item in self.left if item[0] == situation.action), None)
+        if due is None:
+            return None
+        self.left.remove(due)
+        return due[1].perturbation
+
+
+def _play_mistakes(context: Context, variant: Variant, task: Task, mistakes: Sequence[Mistake]) -> str:
+    """Return what went wrong, "" for nothing."""
+    critic = _Listed(task, mistakes)
+    episode = context.play(Oracle(), variant, critic)
+    names = ", ".join(mistake.perturbation.reason for mistake in mistakes)
+    if episode.reward != 1:
+        return f"{variant}: {names}: expected reward 1 after its repair, found {episode.reward}{_failed_tests(episode)}"
+    if critic.left:
+        return f"{variant}: {names}: expected it to be made, found that its step was never reached"
+    return ""

@@ -1,0 +1,63 @@
+"""Fixtures: the sandbox engines.
+
+TERMIGEN_TEST_ENGINES=docker,bubblewrap requires exactly those; without it the tests run on every engine that answers,
+and on at least one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from termigen_gym import sandbox
+from termigen_gym.errors import EngineMissing
+from termigen_gym.sandbox.base import Engine, Image, ImageSource
+from termigen_gym.sandbox.images import ensure_base
+from termigen_gym.task import folder_digest
+
+
+def _engine_names() -> list[str]:
+    required = os.environ.get("TERMIGEN_TEST_ENGINES")
+    if required:
+        return required.split(",")
+    found = []
+    for name in sandbox.NAMES:
+        try:
+            sandbox.engine(name)
+        except EngineMissing:
+            continue
+        found.append(name)
+    return found or list(sandbox.NAMES)  # none: the tests fail and say what to install
+
+
+ENGINES = _engine_names()
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each engine in turn, with the base image in its store."""
+    made = sandbox.engine(request.param)
+    ensure_base(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def plain_image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """Debian with the layer that all tasks share: Python, pytest, procps, less, file."""
+    folder = tmp_path_factory.mktemp("plain")
+    (folder / "Dockerfile").write_text(COMMON_LINES)
+    return engine.build(ImageSource(folder, folder_digest(folder)))
+
+
+COMMON_LINES = """\
+FROM debian:bookworm-slim
+RUN apt-get update \\
+ && apt-get install -y --no-install-recommends ca-certificates file less procps python3 python3-pytest \\
+ && rm -rf /var/lib/apt/lists/*
+"""
+
+TASKS = Path(__file__).parent.parent / "envs" / "tasks"
