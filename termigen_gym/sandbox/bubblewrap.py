@@ -206,7 +206,8 @@ class BubblewrapEngine(Engine):
         )
         box = BubblewrapSandbox(client, name, image, limits, {**image.env, **(env or {})})
         self._boxes.add(box)
-        box.put(pack({"etc/hosts": TreeFile(_HOSTS), "etc/hostname": TreeFile(b"termigen\n")}))
+        own = {"etc/hosts": TreeFile(_HOSTS), "etc/hostname": TreeFile(b"termigen\n")}
+        box.unpack(pack(own), "/", folders=(image.workdir,))  # buildah leaves an empty WORKDIR out of the image
         if image.entrypoint:
             box.run_entrypoint()
         return box
@@ -272,12 +273,16 @@ class BubblewrapSandbox(Sandbox):
 
     def put(self, archive: bytes, to: str = "/") -> None:
         """See `Sandbox.put`."""
+        self.unpack(archive, to)
+
+    def unpack(self, archive: bytes, to: str, folders: Sequence[str] = ()) -> None:
+        """Make `folders`, then do as `put`."""
         body = os.memfd_create("archive", os.MFD_CLOEXEC)
         try:
             with open(os.dup(body), "wb") as file:
                 file.write(archive)
             os.lseek(body, 0, os.SEEK_SET)
-            request = {"op": "put", "box": self._name, "to": to}
+            request = {"op": "put", "box": self._name, "to": to, "folders": list(folders)}
             with _Pipe() as pipe, self._send(request, [body, pipe.write_end]) as channel:
                 pipe.close_write()
                 receive(channel)

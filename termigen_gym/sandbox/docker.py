@@ -551,9 +551,17 @@ class DockerSandbox(Sandbox):
         code = int(state["ExitCode"])
         if not state["Pid"] and code in (126, 127):
             raise self._failure(f"expected a command to start, found: {output.data.decode('utf-8', 'replace').strip()}")
-        if code == 128 + signal.SIGKILL and not self.alive():
-            raise SandboxDied(f"{self._name}: expected it running, found it killed")
+        if code == 128 + signal.SIGKILL:
+            self._see_alive()
         return code
+
+    def _see_alive(self) -> None:
+        """Raise SandboxDied where a command died because its container did, which the daemon may not know yet."""
+        run = self._exec_create(["/bin/sh", "-c", ":"], user=0, cwd="/", env={})
+        with contextlib.closing(self._attach(run)) as stream:
+            _drain(stream, Output(0), time.monotonic() + _API_TIMEOUT_S)
+        if not self._client.exec_inspect(run)["Pid"]:
+            raise SandboxDied(f"{self._name}: expected it running, found it killed")
 
     def _kill_marked(self, mark: int) -> None:
         """Kill what a command has started; where not even that can be started any more, everything."""

@@ -423,16 +423,18 @@ class Launcher:
 
         Without `grouped` it may run although the group's limits are used up.
         """
+        body = lambda: _inside(box, box.group if grouped else None, run)  # noqa: E731
+        if not self._settings["root"]:
+            return _fork_by_way(box.pidfd, body, errors)
         _call("setns", box.pidfd, CLONE_NEWPID)  # says where the next child is born
         try:
             pid = os.fork()
         except OSError:
             _call("setns", self._own_pidns, CLONE_NEWPID)
             raise
-        if pid != 0:
-            _call("setns", self._own_pidns, CLONE_NEWPID)
-        else:
-            _child(lambda: _inside(box, box.group if grouped else None, run), errors)
+        if pid == 0:
+            _child(body, errors)
+        _call("setns", self._own_pidns, CLONE_NEWPID)
         return pid
 
     def _shell(self, box: Box, request: dict[str, Any], reply: socket.socket) -> None:
@@ -483,6 +485,33 @@ def _identity_userns() -> int:
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     return fd
+
+
+def _fork_by_way(pidfd: int, run: Callable[[], None], errors: int) -> int:
+    """Fork a child into another pid namespace by way of one that ends at once.
+
+    An ordinary user's launcher could enter that namespace, but not come back to its own, which the host's root owns. The
+    child comes to the launcher because that is a subreaper.
+    """
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    way = os.fork()
+    if way == 0:
+        try:
+            _call("setns", pidfd, CLONE_NEWPID)
+            pid = os.fork()
+            if pid == 0:
+                _child(run, errors)
+            os.write(write_end, str(pid).encode())
+        except OSError as error:
+            os.write(write_end, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(write_end)
+    answer = _read_all(read_end).decode()
+    os.waitpid(way, 0)
+    if not answer.isdigit():
+        raise Refused(answer)
+    return int(answer)
 
 
 def _child(run: Callable[[], None], errors: int) -> None:
@@ -665,6 +694,8 @@ def _run_shell(request: dict[str, Any], channel: socket.socket) -> None:
 def _run_put(request: dict[str, Any], fds: list[int]) -> None:
     """Unpack a tar archive. This process sees only the sandbox's tree: no name or link in it leads out."""
     os.umask(0)
+    for folder in request["folders"]:
+        os.makedirs(folder, mode=0o755, exist_ok=True)
     with open(fds[0], "rb") as file, tarfile.open(fileobj=io.BytesIO(file.read())) as archive:
         for member in archive:
             target = posixpath.join(request["to"], member.name.lstrip("/"))

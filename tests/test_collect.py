@@ -1,0 +1,239 @@
+"""Collecting: what the plan says is what is on the disk, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bash_env import BashEnv, write_task
+from gymnasium.envs.registration import EnvSpec, registry
+
+from termigen_gym.collect import RETRIES, collect
+from termigen_gym.errors import AgentError, StoreError, TaskError, TermigenError
+from termigen_gym.plan import Plan, Progress, options_of, seed_of
+from termigen_gym.store import EpisodeStore
+
+ADD, ADD2 = "termigen/add-v0", "termigen/add2-v0"
+
+
+@pytest.fixture(autouse=True)
+def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("add", "add2"):
+        write_task(tmp_path / "envs" / name)
+        monkeypatch.setitem(
+            registry,
+            f"termigen/{name}-v0",
+            EnvSpec(
+                f"termigen/{name}-v0", entry_point="bash_env:BashEnv", kwargs={"task": name}, disable_env_checker=True
+            ),
+        )
+    monkeypatch.setenv("TERMIGEN_ENVS", str(tmp_path / "envs"))
+    monkeypatch.setattr(BashEnv, "prepared", [])
+    monkeypatch.setattr(BashEnv, "deaths", {})
+    yield
+    assert not BashEnv.open_now
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return tmp_path / "run"
+
+
+PLAN = Plan(tasks=(ADD, ADD2), episodes=6, epsilon=0.25, seed=3)
+
+
+def test_every_episode_is_played_once_and_kept(run: Path) -> None:
+    summary = collect(PLAN, run)
+    episodes = {episode.id: episode for episode in EpisodeStore(run)}
+    assert sorted(episodes) == [f"{i:06d}" for i in range(6)]
+    for i in range(6):
+        episode = episodes[f"{i:06d}"]
+        assert (episode.task_id, episode.seed) == (PLAN.tasks[i % 2], seed_of(3, i))
+        assert episode.solved
+        assert episode.env_spec is not None
+    assert BashEnv.prepared == ["add", "add2"]
+    steps = sum(len(episode.steps) for episode in episodes.values())
+    injected = sum(len(episode.perturbations) for episode in episodes.values())
+    assert (summary.episodes, summary.played, summary.solved, summary.errors) == (6, 6, 6, 0)
+    assert (summary.steps, sum(summary.injected.values())) == (steps, injected)
+    assert injected > 0
+    assert summary.recovered == summary.perturbed == sum(bool(e.perturbations) for e in episodes.values())
+    assert 0 < summary.env_s
+    assert summary.episodes_per_s > 0
+
+
+def test_a_seed_replays_whatever_the_workers(tmp_path: Path) -> None:
+    def acts(folder: Path, workers: int) -> dict[str, list[str]]:
+        collect(replace(PLAN, workers=workers), folder)
+        return {episode.id: [step.executed for step in episode.steps] for episode in EpisodeStore(folder)}
+
+    first, second = acts(tmp_path / "one", 1), acts(tmp_path / "three", 3)
+    assert first == second
+    collect(replace(PLAN, seed=4), tmp_path / "other")
+    other = {episode.id: [step.executed for step in episode.steps] for episode in EpisodeStore(tmp_path / "other")}
+    assert other != first
+
+
+def test_without_a_critic_nothing_is_injected(run: Path) -> None:
+    summary = collect(replace(PLAN, critic="none"), run)
+    assert (summary.perturbed, set(summary.injected.values())) == (0, {0})
+
+
+def test_a_resumed_run_plays_exactly_what_is_missing(run: Path) -> None:
+    collect(replace(PLAN, episodes=2), run)
+    before = (run / "episodes.jsonl").read_bytes()
+    summary = collect(replace(PLAN, workers=1), run)
+    assert (summary.played, summary.episodes) == (4, 6)
+    assert (run / "episodes.jsonl").read_bytes().startswith(before)
+    assert collect(PLAN, run).played == 0
+    assert len(list(EpisodeStore(run))) == 6
+
+
+def test_a_run_cut_in_mid_line_is_made_whole(run: Path) -> None:
+    collect(PLAN, run)
+    path = run / "episodes.jsonl"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert collect(PLAN, run).played == 1
+    assert EpisodeStore(run).ids() == {f"{i:06d}" for i in range(6)}
+
+
+@pytest.mark.parametrize("change", [{"seed": 9}, {"epsilon": 0.1}, {"agent": "null"}, {"tasks": (ADD,)}])
+def test_a_run_is_not_resumed_with_other_arguments(run: Path, change: dict[str, object]) -> None:
+    collect(replace(PLAN, episodes=1), run)
+    with pytest.raises(StoreError, match=f"{next(iter(change))} was"):
+        collect(replace(PLAN, **change), run)  # type: ignore[arg-type]
+
+
+def test_a_run_is_not_resumed_when_a_task_has_changed(run: Path, tmp_path: Path) -> None:
+    collect(replace(PLAN, episodes=1), run)
+    (tmp_path / "envs" / "add" / "instruction.md").write_text("Something else.\n")
+    with pytest.raises(StoreError, match="digests was"):
+        collect(PLAN, run)
+
+
+def test_a_failure_that_passes_is_tried_again_and_kept(run: Path) -> None:
+    BashEnv.deaths[seed_of(3, 2)] = 1
+    summary = collect(PLAN, run)
+    assert (summary.episodes, summary.played, summary.errors, summary.failures) == (6, 7, 0, 1)
+    assert EpisodeStore(run).get("000002").ended == "error"
+    assert EpisodeStore(run).get("000002-1").solved
+    assert EpisodeStore(run).get("000002").seed == EpisodeStore(run).get("000002-1").seed
+
+
+def test_a_failure_that_stays_is_an_error_until_the_run_is_resumed(run: Path) -> None:
+    BashEnv.deaths[seed_of(3, 2)] = RETRIES + 1
+    summary = collect(PLAN, run)
+    assert (summary.episodes, summary.errors, summary.failures) == (5, 1, RETRIES + 1)
+    assert summary.last_error == {"type": "SandboxDied", "message": "expected a sandbox, found that it is gone"}
+    again = collect(PLAN, run)
+    assert (again.played, again.episodes, again.errors) == (1, 6, 0)
+    assert EpisodeStore(run).get(f"000002-{RETRIES + 1}").solved
+
+
+def test_many_failures_in_a_row_end_the_run(run: Path) -> None:
+    BashEnv.deaths.update({seed_of(3, i): 99 for i in range(40)})
+    with pytest.raises(TermigenError, match="10 failures in a row, at last SandboxDied"):
+        collect(replace(PLAN, episodes=40), run)
+    assert all(episode.ended == "error" for episode in EpisodeStore(run))
+    assert 10 <= len(list(EpisodeStore(run))) < 20
+
+
+def test_a_failure_in_the_agents_own_code_is_kept_but_not_repeated(run: Path) -> None:
+    summary = collect(replace(PLAN, episodes=1, agent="agents_for_tests:Clumsy"), run)
+    assert (summary.errors, summary.failures) == (1, 1)
+    assert summary.last_error == {"type": "ZeroDivisionError", "message": "division by zero"}
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "text"),
+    [
+        ({"tasks": ("termigen/ad-v0",)}, TaskError, "did you mean add"),
+        ({"tasks": ("other/add-v0",)}, TaskError, "namespace"),
+        ({"agent": "orakel"}, AgentError, "did you mean 'oracle'"),
+    ],
+)
+def test_what_can_not_be_played_is_refused(
+    run: Path, change: dict[str, object], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        collect(replace(PLAN, **change), run)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [({"tasks": ()}, "at least one task"), ({"episodes": 0}, "at least 1 episode"), ({"epsilon": 1.5}, "epsilon in")],
+)
+def test_a_plan_refuses_values_out_of_range(change: dict[str, object], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        replace(PLAN, **change)  # type: ignore[arg-type]
+
+
+def test_progress_tells_of_images_then_episodes(run: Path) -> None:
+    told: list[Progress] = []
+    collect(replace(PLAN, episodes=3, workers=1), run, told.append)
+    assert [(p.stage, p.done, p.total) for p in told] == [
+        ("images", 0, 2),
+        ("images", 1, 2),
+        ("images", 2, 2),
+        ("episodes", 1, 3),
+        ("episodes", 2, 3),
+        ("episodes", 3, 3),
+    ]
+    assert told[-1].note == f"{ADD}: reward 1"
+
+
+def test_a_family_gets_a_difficulty_from_the_episodes_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "more" / "families" / "sums").mkdir(parents=True)
+    monkeypatch.setenv("TERMIGEN_ENVS", f"{tmp_path / 'envs'}:{tmp_path / 'more'}")
+    plan = Plan(tasks=("termigen/sums-v0",), episodes=30)
+    drawn = [options_of(plan, i) for i in range(30)]
+    assert drawn == [options_of(plan, i) for i in range(30)]
+    assert {options["difficulty"] for options in drawn} == {"easy", "medium", "hard"}
+    assert options_of(replace(plan, difficulty="hard"), 0) == {"difficulty": "hard"}
+    assert options_of(PLAN, 0) == {}
+
+
+_SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[2])
+import gymnasium
+from pathlib import Path
+from termigen_gym.collect import collect
+from termigen_gym.plan import Plan
+gymnasium.register("termigen/add-v0", entry_point="bash_env:BashEnv", kwargs={"task": "add"}, disable_env_checker=True)
+plan = Plan(tasks=("termigen/add-v0",), episodes=8, seed=3, agent=sys.argv[3])
+collect(plan, Path(sys.argv[1]), lambda progress: print(progress, flush=True))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_interrupted_is_resumed(run: Path, tmp_path: Path, number: signal.Signals) -> None:
+    registry.pop("termigen/add-v0")
+    argv = [sys.executable, "-c", _SCRIPT, str(run), str(Path(__file__).parent), "agents_for_tests:OnceThenWait"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "done=2" in line and "episodes" in line:
+                break
+        started = time.monotonic()
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    if number != signal.SIGKILL:
+        assert errors.rstrip().endswith("KeyboardInterrupt")
+        assert time.monotonic() - started < 15  # the sleeping commands were ended, not waited for
+    kept = EpisodeStore(run).ids()
+    assert 2 <= len(kept) < 8
+    assert all(episode.ended == "submitted" for episode in EpisodeStore(run))
+    done = subprocess.run(argv, capture_output=True, text=True, env={**environment, "GO_ON": "1"}, check=False)
+    assert done.returncode == 0, done.stderr
+    assert EpisodeStore(run).ids() == {f"{i:06d}" for i in range(8)}
+    assert len(list(EpisodeStore(run))) == 8
