@@ -35,6 +35,8 @@ from .process import owner_id, reads_terminal, sweep_owners
 
 _MIB = 1024 * 1024
 _DISK_LIMIT_MB = 4096
+# The launcher is imported by its own name: as termigen_gym.sandbox.launcher it would bring gymnasium along.
+_LAUNCH = "import sys; sys.path.append(sys.argv[1]); from launcher.loop import main; main()"
 _COPY_TIMEOUT_S = 120.0
 _INSTALL = "install it, e.g. `apt-get install bubblewrap buildah mmdebstrap uidmap`"
 _HOSTS = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\ttermigen\n"
@@ -52,7 +54,7 @@ class _Client:
     def __init__(self, bwrap: str, buildah: str, mountpoint: Path) -> None:
         self.owner = owner_id()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py"))]
+        argv = [sys.executable, "-I", "-S", "-c", _LAUNCH, str(Path(__file__).parent)]
         root = os.geteuid() == 0
         with theirs:
             self._process = subprocess.Popen(
@@ -182,8 +184,8 @@ class BubblewrapEngine(Engine):
         layers = self._store.layers(image)
         if limits.network == "public":
             raise SandboxError(
-                "network: expected \"none\" on the bubblewrap engine, found \"public\"; "
-                "use sandbox=\"docker\" or network=\"none\""
+                'network: expected "none" on the bubblewrap engine, found "public"; '
+                'use sandbox="docker" or network="none"'
             )
         name = uuid.uuid4().hex[:12]
         disk = min(limits.storage_mb, _DISK_LIMIT_MB)

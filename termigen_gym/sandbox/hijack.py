@@ -141,3 +141,13 @@ class Output:
             if len(self._header) == _HEADER:
                 self._left = int.from_bytes(self._header[4:], "big")
                 self._header = b""
+
+
+def drain(stream: Stream, output: Output, deadline: float) -> bool:
+    """Take output until its end, or return False at the deadline."""
+    try:
+        while data := stream.read(deadline):
+            output.feed(data)
+    except TimeoutError:
+        return False
+    return True

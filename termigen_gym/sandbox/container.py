@@ -1,0 +1,320 @@
+"""A container as a sandbox."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import tarfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+
+from ..errors import SandboxDied, SandboxError
+from . import inside
+from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell
+from .daemon import API_TIMEOUT_S, daemon, remove
+from .hijack import Output, Stream, drain
+from .process import reads_terminal
+
+_KILL_S = 5.0
+_SHELL_S = 60.0
+_ENTRYPOINT_S = 5.0
+# Bits of the mode in an archive's header (Go's os.FileMode).
+_SYMLINK = 1 << 27
+_NOT_THERE = ("not a directory", "too many links", "file name too long")
+_NOT_REGULAR = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
+
+
+class DockerSandbox(Sandbox):
+    """One container."""
+
+    def __init__(self, client: docker.APIClient, container: str, image: Image) -> None:
+        self.image = image
+        self._client = client
+        self._id = container
+        self._name = f"sandbox {container[:12]}"
+
+    def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        user: str | int | None = None,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        clean_env: bool = False,
+    ) -> ExecResult:
+        """See `Sandbox.exec`."""
+        deadline = time.monotonic() + timeout_s
+        mark = inside.new_mark()
+        if clean_env:
+            path = (env or {}).get("PATH") or self.image.env.get("PATH") or inside.DEFAULT_PATH
+            command = inside.run_clean(argv, mark, env or {}, path)
+        else:
+            command = inside.run(argv, mark)
+        output = Output(OUTPUT_LIMIT)
+        with daemon(self._name):
+            run = self._exec_create(command, user=user, cwd=cwd, env={} if clean_env else env or {})
+            with contextlib.closing(self._attach(run)) as stream:
+                ended = drain(stream, output, deadline)
+                code = self._exit_code(run, output, deadline) if ended else None
+                if code is None:
+                    self._kill_marked(mark)
+                    drain(stream, output, time.monotonic() + _KILL_S)
+        return ExecResult(code, output.data, output.truncated)
+
+    def put(self, archive: bytes, to: str = "/") -> None:
+        """See `Sandbox.put`."""
+        with daemon(f"{self._name}: put below {to}"):
+            try:
+                self._client.put_archive(self._id, to, archive)
+            except docker.errors.NotFound:
+                made = self.exec(["mkdir", "-p", to], timeout_s=_SHELL_S, user=0, cwd="/")
+                if made.exit_code != 0:
+                    raise SandboxError(f"{self._name}: put: expected to make {to}, found: {made.text}") from None
+                self._client.put_archive(self._id, to, archive)
+
+    def read(self, path: str, limit: int = OUTPUT_LIMIT) -> bytes | None:
+        """See `Sandbox.read`."""
+        with daemon(f"{self._name}: read {path}"):
+            for _ in range(2):  # the daemon resolves a whole chain of links at once
+                with self._archive(path) as response:
+                    if response is None:
+                        return None
+                    stat = docker.utils.decode_json_header(response.headers["X-Docker-Container-Path-Stat"])
+                    if not stat["mode"] & _NOT_REGULAR:
+                        return _first_file(response.raw, limit)
+                    if not stat["mode"] & _SYMLINK:
+                        return None
+                    path = stat["linkTarget"]
+        return None
+
+    def open_shell(self, *, user: str | int | None = None, cwd: str | None = None, env: Mapping[str, str]) -> Shell:
+        """See `Sandbox.open_shell`."""
+        command = inside.shell(cwd or self.image.workdir)
+        deadline = time.monotonic() + _SHELL_S
+        with daemon(f"{self._name}: open a shell"):
+            run = self._exec_create(command, user=user, cwd="/", env={"TERM": "xterm-256color", **env}, terminal=True)
+            stream = self._attach(run, terminal=True)
+            try:
+                hello = stream.read_line(deadline).split()
+                if hello[:1] != [b"shell"]:
+                    raise self._no_shell(run, b" ".join(hello).decode("utf-8", "replace"))
+                self._client.exec_resize(run, height=24, width=80)
+                stream.write(b"\n")
+                stream.read_line(deadline)  # the terminal's echo of what woke it
+            except BaseException:
+                stream.close()
+                raise
+        return DockerShell(self, stream, int(hello[1]), self._host_pid(run))
+
+    def kill_processes(self) -> None:
+        """See `Sandbox.kill_processes`."""
+        deadline = time.monotonic() + _KILL_S
+        with daemon(f"{self._name}: kill its processes"):
+            while time.monotonic() < deadline:
+                self._client.kill(self._id, "USR1")
+                if len(self._client.top(self._id, ps_args="-eo pid")["Processes"]) <= 1:
+                    return
+            # Process 1 did not do it: somebody inside holds it with ptrace. The daemon can.
+            self._client.restart(self._id, timeout=0)
+
+    def alive(self) -> bool:
+        """See `Sandbox.alive`."""
+        try:
+            with daemon(self._name):
+                return bool(self._client.inspect_container(self._id)["State"]["Running"])
+        except SandboxDied:
+            return False
+
+    def stop(self) -> None:
+        """See `Sandbox.stop`."""
+        remove(self._client, self._id)
+
+    def run_entrypoint(self) -> None:
+        """Run the image's ENTRYPOINT with a command that waits, and return when it has come to that command.
+
+        An entrypoint that does not come to it within a few seconds is a server of its own: it runs on.
+
+        Raises:
+            SandboxError: it failed.
+        """
+        run = self._exec_create(inside.entrypoint(self.image.entrypoint), user=None, cwd=None, env={})
+        output, deadline = Output(OUTPUT_LIMIT), time.monotonic() + _ENTRYPOINT_S
+        with contextlib.closing(self._attach(run)) as stream:
+            while inside.READY not in output.data:
+                try:
+                    data = stream.read(deadline)
+                except TimeoutError:
+                    return
+                if not data:
+                    break
+                output.feed(data)
+            else:
+                return
+            code = self._exit_code(run, output, deadline)
+            if code:
+                raise SandboxError(
+                    f"{self._name}: ENTRYPOINT {list(self.image.entrypoint)}: expected it to run its arguments, "
+                    f"found exit code {code}: {output.data[-800:].decode('utf-8', 'replace')}"
+                )
+
+    def hang_up(self, pid: int, host_pid: int | None) -> None:
+        """Send SIGHUP to a shell, by its number inside and, where it has one here, on this machine."""
+        with contextlib.suppress(SandboxError), daemon(self._name):
+            if host_pid is not None and _is_inside(host_pid, self._id):
+                with contextlib.suppress(PermissionError):
+                    os.kill(host_pid, signal.SIGHUP)
+                    return
+            run = self._exec_create(inside.hang_up(pid), user=0, cwd="/", env={})
+            self._client.exec_start(run, detach=True)
+
+    def _exec_create(
+        self,
+        command: Sequence[str],
+        *,
+        user: str | int | None,
+        cwd: str | None,
+        env: Mapping[str, str],
+        terminal: bool = False,
+    ) -> str:
+        created = self._client.exec_create(
+            self._id,
+            list(command),
+            user=str(user if user is not None else self.image.user or 0),
+            workdir=cwd or self.image.workdir,
+            environment=dict(env),
+            stdin=terminal,
+            tty=terminal,
+        )
+        return str(created["Id"])
+
+    def _attach(self, run: str, terminal: bool = False) -> Stream:
+        """Start a command and take over the connection; the SDK's own way loses what comes along with the headers."""
+        response = self._client.post(
+            self._client._url("/exec/{0}/start", run),
+            json={"Tty": terminal, "Detach": False},
+            headers={"Connection": "Upgrade", "Upgrade": "tcp"},
+            stream=True,
+            timeout=API_TIMEOUT_S,
+        )
+        self._client._raise_for_status(response)
+        return Stream(response)
+
+    def _exit_code(self, run: str, output: Output, deadline: float) -> int | None:
+        """Wait for a command that has closed its output to end; None when it has not until the deadline."""
+        pause = 0.001
+        while True:
+            state = self._client.exec_inspect(run)
+            if not state["Running"]:
+                break
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(pause)
+            pause = min(pause * 2, 0.1)
+        code = int(state["ExitCode"])
+        if not state["Pid"] and code in (126, 127):
+            raise self._failure(f"expected a command to start, found: {output.data.decode('utf-8', 'replace').strip()}")
+        if code == 128 + signal.SIGKILL:
+            self._see_alive()
+        return code
+
+    def _see_alive(self) -> None:
+        """Raise SandboxDied where a command died because its container did, which the daemon may not know yet."""
+        run = self._exec_create(["/bin/sh", "-c", ":"], user=0, cwd="/", env={})
+        with contextlib.closing(self._attach(run)) as stream:
+            drain(stream, Output(0), time.monotonic() + API_TIMEOUT_S)
+        if not self._client.exec_inspect(run)["Pid"]:
+            raise SandboxDied(f"{self._name}: expected it running, found it killed")
+
+    def _kill_marked(self, mark: int) -> None:
+        """Kill what a command has started; where not even that can be started any more, everything."""
+        try:
+            run = self._exec_create(inside.kill_marked(mark), user=0, cwd="/", env={})
+            output, deadline = Output(OUTPUT_LIMIT), time.monotonic() + _KILL_S
+            with contextlib.closing(self._attach(run)) as stream:
+                done = drain(stream, output, deadline) and self._exit_code(run, output, deadline) == 0
+        except SandboxDied:
+            raise
+        except (SandboxError, docker.errors.APIError):
+            done = False
+        if not done:
+            self.kill_processes()
+
+    @contextlib.contextmanager
+    def _archive(self, path: str) -> Iterator[Any]:
+        """The response that brings `path` in a tar archive, its body yet to be read; None where nothing is there."""
+        url = self._client._url("/containers/{0}/archive", self._id)
+        plain = {"Accept-Encoding": "identity"}
+        with self._client.get(
+            url, params={"path": path}, headers=plain, stream=True, timeout=API_TIMEOUT_S
+        ) as response:
+            if response.status_code == requests.codes.not_found:
+                self._client.inspect_container(self._id)  # is it the path or the container that is not there?
+                yield None
+            elif response.status_code != requests.codes.ok and any(why in response.text for why in _NOT_THERE):
+                yield None
+            else:
+                self._client._raise_for_status(response)
+                yield response
+
+    def _no_shell(self, run: str, said: str) -> SandboxError:
+        if said == "no bash":
+            return SandboxError(f"{self._name}: expected bash in the image, found none on its PATH; install bash in it")
+        state = self._client.exec_inspect(run)
+        return self._failure(f"expected a shell to start, found exit code {state['ExitCode']}: {said}")
+
+    def _failure(self, text: str) -> SandboxError:
+        return (SandboxError if self.alive() else SandboxDied)(f"{self._name}: {text}")
+
+    def _host_pid(self, run: str) -> int | None:
+        """Return a command's process number on this machine; None where the daemon runs elsewhere."""
+        with daemon(self._name):
+            pid = int(self._client.exec_inspect(run)["Pid"])
+        return pid if _is_inside(pid, self._id) else None
+
+
+class DockerShell(Shell):
+    """An exec with a terminal."""
+
+    def __init__(self, sandbox: DockerSandbox, stream: Stream, pid: int, host_pid: int | None) -> None:
+        self._sandbox = sandbox
+        self._stream: Stream | None = stream
+        self._descriptor = stream.fileno()
+        self._pid = pid
+        self._host_pid = host_pid
+
+    def fileno(self) -> int:
+        """See `Shell.fileno`."""
+        return self._descriptor
+
+    def waits_for_input(self) -> bool | None:
+        """See `Shell.waits_for_input`."""
+        return None if self._host_pid is None else reads_terminal(self._host_pid)
+
+    def close(self) -> None:
+        """See `Shell.close`."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._sandbox.hang_up(self._pid, self._host_pid)
+            stream.close()
+
+
+def _first_file(archive: Any, limit: int) -> bytes | None:
+    with tarfile.open(fileobj=archive, mode="r|") as files:
+        member = files.next()
+        content = files.extractfile(member) if member is not None and member.isreg() else None
+        return None if content is None else content.read(limit)
+
+
+def _is_inside(pid: int, container: str) -> bool:
+    """Whether a process of this machine belongs to a container."""
+    try:
+        return container in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False

@@ -1,0 +1,92 @@
+"""The Docker daemon, or Podman's socket that speaks the same API: how it is reached, and its failures made ours."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tarfile
+from collections.abc import Iterator
+
+import docker
+import requests
+import urllib3
+
+from ..errors import EngineMissing, SandboxDied, SandboxError
+
+API_TIMEOUT_S = 120.0
+_CONNECTIONS = 128
+_FAILURES = (
+    docker.errors.DockerException,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    tarfile.TarError,
+    OSError,
+)
+
+
+def address() -> str:
+    """Return where the daemon is: $DOCKER_HOST, else the usual socket."""
+    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+
+
+def connect(version: str = "auto", timeout_s: float = API_TIMEOUT_S) -> docker.APIClient:
+    """Return a client of the daemon, for any number of threads. Whoever asked closes it.
+
+    Args:
+        version: of the API; "auto" asks the daemon.
+        timeout_s: how long it may stay silent.
+
+    Raises:
+        EngineMissing: no daemon answers; says what to do.
+    """
+    if address().startswith("ssh://"):
+        raise EngineMissing(
+            f"docker engine: expected a unix:// or tcp:// address in DOCKER_HOST, found {address()}; "
+            "forward the daemon's socket (ssh -L) and name that"
+        )
+    try:
+        settings = docker.utils.kwargs_from_env()
+        return docker.APIClient(version=version, timeout=timeout_s, max_pool_size=_CONNECTIONS, **settings)
+    except _FAILURES as error:
+        raise EngineMissing(
+            f"docker engine: expected a daemon at {address()}, found: {error}; start it and see that this user may "
+            "reach its socket, set DOCKER_HOST, or use the bubblewrap engine"
+        ) from None
+
+
+@contextlib.contextmanager
+def daemon(what: str) -> Iterator[None]:
+    """Turn every failure of the daemon into one of ours; `what` was being done, or to which sandbox.
+
+    Raises:
+        SandboxDied: what was asked for does not exist (any more), or the daemon is gone.
+        SandboxError: anything else.
+    """
+    try:
+        yield
+    except docker.errors.APIError as error:
+        stopped = error.status_code == requests.codes.conflict and "is not running" in str(error.explanation)
+        kind = SandboxDied if stopped or error.status_code == requests.codes.not_found else SandboxError
+        raise kind(f"{what}: the Docker daemon says: {error.explanation}") from None
+    except (requests.ConnectionError, ConnectionError) as error:
+        raise SandboxDied(f"{what}: expected the Docker daemon to answer, found it gone: {error}") from None
+    except _FAILURES as error:
+        raise SandboxError(f"{what}: expected the Docker daemon to answer, found: {error}") from None
+
+
+def remove(client: docker.APIClient, container: str) -> bool:
+    """Kill and remove a container; False where that was done or under way already.
+
+    Raises:
+        SandboxError: the daemon failed.
+    """
+    try:
+        with daemon(f"remove sandbox {container[:12]}"):
+            client.remove_container(container, force=True, v=True)
+    except SandboxDied:
+        return False
+    except SandboxError as error:
+        if "already in progress" in str(error):
+            return False
+        raise
+    return True

@@ -1,0 +1,118 @@
+"""Forking: children that never return into the launcher's loop, and their ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import tarfile
+from collections.abc import Callable
+
+from .system import CLONE_NEWPID, CLONE_NEWUSER, Refused, call
+
+
+def identity_userns() -> int:
+    """Make a user namespace in which the ids 0 to 65535 are themselves, and return a descriptor of it.
+
+    The sandbox's root is then not the host's: its capabilities reach nothing that belongs to the first namespace.
+    """
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read_end)
+        call("unshare", CLONE_NEWUSER)
+        os.write(write_end, b"1")
+        signal.pause()
+    os.close(write_end)
+    os.read(read_end, 1)
+    os.close(read_end)
+    for name in ("uid_map", "gid_map"):
+        with open(f"/proc/{pid}/{name}", "w") as file:
+            file.write("0 0 65536")
+    fd = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return fd
+
+
+def fork_by_way(pidfd: int, run: Callable[[], None], errors: int) -> int:
+    """Fork a child into another pid namespace by way of one that ends at once.
+
+    An ordinary user's launcher could enter that namespace, but not come back to its own, which the host's root owns. The
+    child comes to the launcher because that is a subreaper.
+    """
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    way = os.fork()
+    if way == 0:
+        try:
+            call("setns", pidfd, CLONE_NEWPID)
+            pid = os.fork()
+            if pid == 0:
+                child(run, errors)
+            os.write(write_end, str(pid).encode())
+        except OSError as error:
+            os.write(write_end, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(write_end)
+    answer = read_all(read_end).decode()
+    os.waitpid(way, 0)
+    if not answer.isdigit():
+        raise Refused(answer)
+    return int(answer)
+
+
+def child(run: Callable[[], None], errors: int) -> None:
+    """Run the body of a forked child; nothing of the launcher's loop may go on in it."""
+    code = 126
+    try:
+        signal.set_wakeup_fd(-1)
+        for name in (signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
+            signal.signal(name, signal.SIG_DFL)
+        run()
+        code = 0
+    except (OSError, ValueError, KeyError, Refused, tarfile.TarError) as error:
+        with contextlib.suppress(OSError):
+            os.write(errors, f"{error}\n".encode())
+    finally:
+        os._exit(code)
+
+
+def read_all(fd: int, close: bool = True) -> bytes:
+    parts = []
+    while part := os.read(fd, 65536):
+        parts.append(part)
+    if close:
+        os.close(fd)
+    return b"".join(parts)
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a child of ours and all that descends from it, whatever session it moved to; stopped first, so none escapes."""
+    seen: set[int] = set()
+    grown = True
+    while grown:
+        tree = _descendants(pid)
+        grown = bool(tree - seen)
+        for one in tree - seen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGSTOP)
+        seen |= tree
+    for one in seen:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> set[int]:
+    found, queue = {pid}, [pid]
+    while queue:
+        one = queue.pop()
+        try:
+            for thread in os.listdir(f"/proc/{one}/task"):
+                with open(f"/proc/{one}/task/{thread}/children") as file:
+                    new = {int(word) for word in file.read().split()} - found
+                found |= new
+                queue += new
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found

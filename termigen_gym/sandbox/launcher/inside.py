@@ -1,0 +1,198 @@
+"""What children do inside a sandbox, whose file tree hostile code wrote; nothing may be imported there."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import errno
+import fcntl
+import io
+import os
+import posixpath
+import resource
+import select
+import signal
+import socket
+import stat
+import struct
+import tarfile
+import termios
+from typing import Any
+
+from .system import KEEP_ALIVE_PID, TIOCGPTPEER, TIOCSPTLCK, Refused
+
+
+def _account(user: str) -> tuple[int, int, list[int], str]:
+    """Resolve "", "name", "uid" or "name:group" by the sandbox's own /etc/passwd and /etc/group."""
+    name, _, group = user.partition(":")
+    name = name or "0"
+    home = "/root" if name == "0" else "/"
+    uid = gid = int(name) if name.isdigit() else -1
+    if name.isdigit() and name != "0":
+        gid = 0
+    for row in _rows("/etc/passwd"):
+        if len(row) >= 6 and (row[0] == name or row[2] == name):
+            uid, gid, home, name = int(row[2]), int(row[3]), row[5], row[0]
+            break
+    groups = [gid]
+    for row in _rows("/etc/group"):
+        if len(row) >= 4 and group and (row[0] == group or row[2] == group):
+            gid = int(row[2])
+        elif len(row) >= 4 and not group and name in row[3].split(","):
+            groups.append(int(row[2]))
+    if group.isdigit():
+        gid = int(group)
+    if uid < 0:
+        raise Refused(f"expected a user of the image, found no {user!r} in its /etc/passwd")
+    return uid, gid, groups if not group else [gid], home
+
+
+def _rows(path: str) -> list[list[str]]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return [line.rstrip("\n").split(":") for line in file]
+    except OSError:
+        return []
+
+
+def _become(request: dict[str, Any]) -> dict[str, str]:
+    """Take on the user, directory and limits of a request; return the environment."""
+    uid, gid, groups, home = _account(request["user"])
+    for kind, value in request["rlimits"].items():
+        number = getattr(resource, kind)
+        hard = resource.getrlimit(number)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(number, (value, value))
+    environment = dict(request["env"])
+    environment.setdefault("HOME", home)
+    os.setgroups(groups)
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    os.umask(0o022)
+    try:
+        os.chdir(request["cwd"])
+    except OSError:
+        if not request["cwd_or_root"]:
+            raise
+        os.chdir("/")
+    return environment
+
+
+def _execute(argv: list[str], environment: dict[str, str]) -> None:
+    """Execute `argv` by the environment's PATH; end with 127 or 126 as a shell would."""
+    path = environment.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    names = [argv[0]] if "/" in argv[0] else [f"{folder or '.'}/{argv[0]}" for folder in path.split(":")]
+    code, why = 127, "not found"
+    for name in names:
+        try:
+            os.execve(name, argv, environment)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            code, why = 126, error.strerror or str(error)
+    with contextlib.suppress(OSError):
+        os.write(2, f"{argv[0]}: {why}\n".encode("utf-8", "surrogateescape"))
+    os._exit(code)
+
+
+def run_exec(request: dict[str, Any], fds: list[int]) -> None:
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(fds[0], 1)
+    os.dup2(fds[0], 2)
+    _execute(request["argv"], _become(request))
+
+
+def run_shell(request: dict[str, Any], channel: socket.socket) -> None:
+    try:
+        environment = _become(request)
+        os.setsid()
+        master = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
+        fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
+        slave = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        if not os.access(request["argv"][0], os.X_OK):
+            raise Refused(f"expected {request['argv'][0]} in the image, found none")
+        channel.sendmsg([b"ok"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [master]))])
+    except (OSError, Refused) as error:
+        channel.send(str(error).encode())
+        os._exit(126)
+    for fd in (0, 1, 2):
+        os.dup2(slave, fd)
+    os.closerange(3, 1024)
+    _execute(request["argv"], environment)
+
+
+def run_put(request: dict[str, Any], fds: list[int]) -> None:
+    """Unpack a tar archive. This process sees only the sandbox's tree: no name or link in it leads out."""
+    os.umask(0)
+    for folder in request["folders"]:
+        os.makedirs(folder, mode=0o755, exist_ok=True)
+    with open(fds[0], "rb") as file, tarfile.open(fileobj=io.BytesIO(file.read())) as archive:
+        for member in archive:
+            target = posixpath.join(request["to"], member.name.lstrip("/"))
+            os.makedirs(posixpath.dirname(target), mode=0o755, exist_ok=True)
+            if member.isdir():
+                os.makedirs(target, mode=0o755, exist_ok=True)
+                os.chmod(target, member.mode & 0o7777)
+            elif member.isfile():
+                content = archive.extractfile(member)
+                assert content is not None  # a regular file has content
+                _write_file(target, content.read(), member.mode & 0o7777)
+            else:
+                raise Refused(f"{member.name}: expected a file or a directory in the archive")
+
+
+def _write_file(target: str, content: bytes, mode: int) -> None:
+    """Replace `target` (a link is replaced, not followed)."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(target)
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    view = memoryview(content)
+    try:
+        while view:
+            view = view[os.write(fd, view) :]
+    finally:
+        os.close(fd)
+
+
+def run_read(request: dict[str, Any], fds: list[int]) -> None:
+    try:
+        fd = os.open(request["path"], os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        os._exit(3)
+    except OSError as error:
+        os._exit(3 if error.errno in (errno.ENXIO, errno.ELOOP, errno.ENODEV) else 4)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os._exit(3)
+    left = int(request["limit"])
+    while left > 0 and (part := os.read(fd, min(left, 65536))):
+        left -= len(part)
+        view = memoryview(part)
+        while view:
+            view = view[os.write(fds[0], view) :]
+
+
+def run_kill() -> None:
+    """Stop, then kill, every process inside but the reaper, the keep-alive one and this one, until none is left."""
+    spared = {1, KEEP_ALIVE_PID, os.getpid()}
+    for kind in (signal.SIGSTOP, signal.SIGKILL, signal.SIGKILL):
+        for _ in range(50):
+            pids = {int(name) for name in os.listdir("/proc") if name.isdigit()} - spared
+            fresh = {pid for pid in pids if not _is_zombie(pid)}
+            for pid in fresh:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, kind)
+            if not fresh or kind == signal.SIGSTOP:
+                break
+            select.select([], [], [], 0.001)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rsplit(b")", 1)[1].split()[0] in (b"Z", b"X")
+    except OSError:
+        return True

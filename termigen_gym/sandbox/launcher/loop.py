@@ -1,0 +1,346 @@
+"""The event loop: requests from the owner, ends of children."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from . import inside
+from .forks import child, fork_by_way, identity_userns, kill_tree, read_all
+from .groups import ControlGroup, control_group_roots
+from .system import (
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    MS_NODEV,
+    MS_PRIVATE,
+    MS_REC,
+    NAMESPACES,
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_DUMPABLE,
+    PR_SET_PDEATHSIG,
+    Refused,
+    call,
+    mount,
+    own_capabilities,
+)
+
+
+class Box:
+    """One sandbox as the launcher holds it."""
+
+    def __init__(self, monitor: int, first: int, keep_alive: int, group: ControlGroup | None, pids: int) -> None:
+        self.monitor = monitor
+        self.first = first
+        self.pidfd = os.pidfd_open(first)
+        self.keep_alive = keep_alive
+        self.group = group
+        self.pids = pids
+        # Entering a namespace that is already ours is refused where its owner is another user namespace.
+        self.namespaces = 0
+        for name, flag in NAMESPACES.items():
+            if os.readlink(f"/proc/{first}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}"):
+                self.namespaces |= flag
+
+    def close(self) -> None:
+        """Kill it; its namespaces, and so its mounts, go with the last process."""
+        for pid in (self.first, self.monitor):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for fd in (self.keep_alive, self.pidfd):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+    def running(self) -> bool:
+        """Return whether its first process lives."""
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        return not poll.poll(0)
+
+    def enter(self, grouped: bool) -> None:
+        """Put this forked process in, with the sandbox's capabilities and no more.
+
+        Without `grouped` it stays out of the control group, and so runs although its limits are used up.
+        """
+        call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)  # the sandbox's root may not look into this process
+        if grouped and self.group is not None:
+            self.group.enter()
+        call("setns", self.pidfd, self.namespaces)
+        own_capabilities()
+
+
+class Launcher:
+    """The event loop: requests from the owner, ends of children."""
+
+    def __init__(self, control: socket.socket, settings: dict[str, Any]) -> None:
+        self._control = control
+        self._settings = settings
+        self._own_pidns = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self._userns = identity_userns() if settings["root"] else None
+        self._roots = control_group_roots(settings["owner"])
+        self._boxes: dict[str, Box] = {}
+        self._waiting: dict[int, socket.socket] = {}
+        self._dying: list[ControlGroup] = []
+
+    def serve(self) -> None:
+        """Answer until the owner is gone, then kill every sandbox."""
+        wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake_write)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for name in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(name, signal.SIG_IGN)  # a terminal's Ctrl-C is the owner's affair; its end is ours
+        call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what a killed bubblewrap leaves comes to us to be reaped
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(wake_read, select.POLLIN)
+        try:
+            self._send(self._control, {"ready": True, "groups": sorted(self._roots.values())})
+            while True:
+                for fd, _ in poll.poll():
+                    if fd == wake_read:
+                        os.read(wake_read, 4096)
+                        self._reap()
+                    elif not self._receive():
+                        return
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        for box in self._boxes.values():
+            box.close()
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
+        groups = [box.group for box in self._boxes.values() if box.group is not None] + self._dying
+        for group in groups:
+            for _ in range(100):
+                if group.remove():
+                    break
+                select.select([], [], [], 0.005)
+        for root in self._roots.values():
+            with contextlib.suppress(OSError):
+                os.rmdir(root)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            reply = self._waiting.pop(pid, None)
+            if reply is not None:
+                code = os.waitstatus_to_exitcode(status)
+                self._send(reply, {"exit": code if code >= 0 else 128 - code})
+                reply.close()
+        self._dying = [group for group in self._dying if not group.remove()]
+
+    def _send(self, to: socket.socket, message: dict[str, Any], fds: tuple[int, ...] = ()) -> None:
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        with contextlib.suppress(OSError):  # the asker may be gone
+            to.sendmsg([json.dumps(message).encode()], ancillary)
+
+    def _receive(self) -> bool:
+        room = socket.CMSG_LEN(8 * array.array("i").itemsize)
+        try:
+            data, ancillary, _, _ = self._control.recvmsg(64, room, socket.MSG_CMSG_CLOEXEC)
+        except ConnectionResetError:
+            return False
+        if not data:
+            return False
+        fds = array.array("i")
+        for _, _, packed in ancillary:
+            fds.frombytes(packed[: len(packed) - len(packed) % fds.itemsize])
+        reply = socket.socket(fileno=fds[0])
+        rest = list(fds[2:])
+        try:
+            with open(fds[1], "rb") as file:
+                request = json.loads(file.read())
+            self._handle(request, reply, rest)
+        except Refused as error:
+            self._send(reply, {"error": str(error), "code": error.code})
+        except OSError as error:
+            self._send(reply, {"error": str(error), "code": "failed"})
+        finally:
+            for fd in rest:
+                os.close(fd)
+            if reply not in self._waiting.values():
+                reply.close()
+        return True
+
+    def _handle(self, request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
+        operation = request["op"]
+        if operation == "start":
+            self._send(reply, self._start(request))
+            return
+        box = self._boxes.get(request["box"])
+        if operation == "stop":
+            self._stop(request["box"])
+            self._send(reply, {})
+            return
+        if box is None or not box.running():
+            raise Refused("the sandbox is gone", "died")
+        if operation == "alive":
+            self._send(reply, {})
+        elif operation == "exec":
+            self._watch(self._enter(box, lambda: inside.run_exec(request, fds), errors=fds[0]), reply)
+        elif operation == "put":
+            self._watch(self._enter(box, lambda: inside.run_put(request, fds), errors=fds[1]), reply)
+        elif operation == "read":
+            self._watch(self._enter(box, lambda: inside.run_read(request, fds)), reply)
+        elif operation == "shell":
+            self._shell(box, request, reply)
+        elif operation == "kill":
+            self._kill(box, reply)
+        elif operation == "kill_tree":
+            kill_tree(request["pid"])
+            self._send(reply, {})
+
+    def _watch(self, pid: int, reply: socket.socket) -> None:
+        self._waiting[pid] = reply
+        self._send(reply, {"pid": pid})
+
+    def _stop(self, name: str) -> None:
+        box = self._boxes.pop(name, None)
+        if box is None:
+            return
+        box.close()
+        if box.group is not None and not box.group.remove():
+            self._dying.append(box.group)
+
+    def _start(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make a file tree, start bubblewrap in it, return what went wrong or {}."""
+        group = ControlGroup(self._roots, request["box"], request["limits"]) if self._roots else None
+        alive_read, alive_write = os.pipe2(os.O_CLOEXEC)
+        info_read, info_write = os.pipe2(os.O_CLOEXEC)
+        error_read, error_write = os.pipe2(os.O_CLOEXEC)
+        pid = os.fork()
+        if pid == 0:
+            child(lambda: self._run_bubblewrap(request, group, alive_read, info_write, error_write), error_write)
+        for fd in (alive_read, info_write, error_write):
+            os.close(fd)
+        info = read_all(info_read)
+        try:
+            first = int(json.loads(info)["child-pid"])
+            # The mounts are finished when bubblewrap has executed the keep-alive command, which says so.
+            ready = os.read(error_read, 4096)
+            if ready != b"ready\n":
+                raise ValueError
+            box = Box(pid, first, alive_write, group, int(request["limits"]["pids"]))
+        except (ValueError, KeyError, OSError):
+            problem = read_all(error_read, close=False).decode("utf-8", "replace").strip()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            os.close(alive_write)
+            if group is not None:
+                self._dying.append(group)
+            raise Refused(f"bubblewrap did not start: {problem or info!r}") from None
+        finally:
+            os.close(error_read)
+        self._boxes[request["box"]] = box
+        return {"pid": first}
+
+    def _run_bubblewrap(
+        self, request: dict[str, Any], group: ControlGroup | None, alive: int, info: int, errors: int
+    ) -> None:
+        """In the child: overlay in a mount namespace of its own, then bubblewrap in the user namespace."""
+        call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if group is not None:
+            group.enter()
+        call("unshare", CLONE_NEWNS)
+        mount("none", "/", "", MS_REC | MS_PRIVATE, "")
+        base = self._settings["mountpoint"]
+        mount("tmpfs", base, "tmpfs", MS_NODEV, f"size={request['limits']['storage_bytes']},mode=755,nr_inodes=1m")
+        for name in ("upper", "work", "root"):
+            os.mkdir(f"{base}/{name}", 0o755)
+        os.chdir(request["layers_folder"])  # short relative layer names: mount's options end at one page
+        options = f"lowerdir={':'.join(request['layers'])},upperdir={base}/upper,workdir={base}/work"
+        mount("overlay", f"{base}/root", "overlay", 0, options + ("" if self._settings["root"] else ",userxattr"))
+        os.chdir("/")
+        if self._userns is not None:
+            call("setns", self._userns, CLONE_NEWUSER)
+            os.setgroups([])
+        os.dup2(alive, 0)
+        os.dup2(errors, 1)
+        os.dup2(errors, 2)
+        os.set_inheritable(info, True)
+        network = [] if request["limits"]["network"] == "public" else ["--unshare-net"]
+        argv = ["--bind", f"{base}/root", "/", "--dev", "/dev", "--proc", "/proc"]
+        argv += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
+        argv += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", *network]
+        argv += ["--hostname", "termigen", "--die-with-parent", "--info-fd", str(info), "--clearenv", "--chdir", "/"]
+        # Given by descriptor, so that `ps` inside shows none of it.
+        hidden = os.memfd_create("args", 0)
+        os.write(hidden, "\0".join(argv).encode() + b"\0")
+        os.lseek(hidden, 0, os.SEEK_SET)
+        keep_alive = ["/bin/sh", "-c", "echo ready; exec >&- 2>&-; read -r _"]
+        os.execv(self._settings["bwrap"], ["bwrap", "--args", str(hidden), "--", *keep_alive])
+
+    def _enter(self, box: Box, run: Callable[[], None], grouped: bool = True, errors: int = 2) -> int:
+        """Fork a child inside the sandbox's namespaces and control group; it runs `run` and ends.
+
+        Without `grouped` it may run although the group's limits are used up.
+        """
+
+        def body() -> None:
+            box.enter(grouped)
+            run()
+
+        if not self._settings["root"]:
+            return fork_by_way(box.pidfd, body, errors)
+        call("setns", box.pidfd, CLONE_NEWPID)  # says where the next child is born
+        try:
+            pid = os.fork()
+        except OSError:
+            call("setns", self._own_pidns, CLONE_NEWPID)
+            raise
+        if pid == 0:
+            child(body, errors)
+        call("setns", self._own_pidns, CLONE_NEWPID)
+        return pid
+
+    def _shell(self, box: Box, request: dict[str, Any], reply: socket.socket) -> None:
+        """Open a terminal of the sandbox's own devpts, send its master to the owner, run the shell on it."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = self._enter(box, lambda: inside.run_shell(request, theirs))
+        theirs.close()
+        with ours:
+            data, ancillary, _, _ = ours.recvmsg(4096, socket.CMSG_LEN(4), socket.MSG_CMSG_CLOEXEC)
+        if not ancillary:
+            raise Refused(data.decode("utf-8", "replace") or "the shell did not start")
+        master = struct.unpack("i", ancillary[0][2][:4])[0]
+        self._send(reply, {"pid": pid}, (master,))
+        os.close(master)
+
+    def _kill(self, box: Box, reply: socket.socket) -> None:
+        """Kill all processes but the first two; forks are stopped meanwhile, so that no bomb outruns it."""
+        if box.group is not None:
+            box.group.stop_forks(True, box.pids)
+        try:
+            pid = self._enter(box, inside.run_kill, grouped=False)
+            os.waitpid(pid, 0)
+        finally:
+            if box.group is not None:
+                box.group.stop_forks(False, box.pids)
+        self._send(reply, {})
+
+
+def main() -> None:
+    """Read the settings (one packet), then serve."""
+    control = socket.socket(fileno=os.dup(0))
+    control.set_inheritable(False)
+    settings = json.loads(control.recv(65536))
+    launcher = Launcher(control, settings)
+    sys.meta_path.clear()
+    sys.path.clear()
+    launcher.serve()

@@ -1,0 +1,61 @@
+"""System calls that Python 3.11 does not wrap, and the numbers they take."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from typing import Any
+
+CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS = 0x00020000, 0x02000000, 0x04000000
+CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x08000000, 0x10000000, 0x20000000, 0x40000000
+NAMESPACES = {
+    "user": CLONE_NEWUSER,
+    "mnt": CLONE_NEWNS,
+    "net": CLONE_NEWNET,
+    "ipc": CLONE_NEWIPC,
+    "uts": CLONE_NEWUTS,
+    "cgroup": CLONE_NEWCGROUP,
+}
+MS_NODEV, MS_REC, MS_PRIVATE = 4, 16384, 1 << 18
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 4, 24, 36
+TIOCSPTLCK, TIOCGPTPEER = 0x40045431, 0x5441
+
+# What a root user inside keeps, as Docker gives it, without NET_RAW, MKNOD and AUDIT_WRITE: CHOWN, DAC_OVERRIDE, FOWNER,
+# FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, SETFCAP.
+KEPT_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 31)
+LAST_CAPABILITY = 63
+KEEP_ALIVE_PID = 2
+"""Inside the sandbox 1 is bubblewrap's reaper and 2 the process whose end ends the sandbox."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def call(name: str, *args: Any) -> None:
+    """Call a libc function that returns -1 on error."""
+    if getattr(_libc, name)(*args) == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{name}: {os.strerror(code)}")
+
+
+def mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
+    call("mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode())
+
+
+def own_capabilities() -> None:
+    """Reduce this process, for good, to `KEPT_CAPABILITIES`."""
+    for capability in range(LAST_CAPABILITY + 1):
+        if capability not in KEPT_CAPABILITIES:
+            _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # EINVAL above the kernel's last one
+    kept = sum(1 << capability for capability in KEPT_CAPABILITIES)
+    header = struct.pack("Ii", 0x20080522, 0)
+    low, high = kept & 0xFFFFFFFF, kept >> 32
+    call("capset", header, struct.pack("6I", low, low, 0, high, high, 0))
+
+
+class Refused(Exception):
+    """A request that cannot be carried out; `code` says which error of the package it becomes."""
+
+    def __init__(self, text: str, code: str = "failed") -> None:
+        super().__init__(text)
+        self.code = code
