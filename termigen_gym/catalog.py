@@ -15,18 +15,22 @@ _PACKAGE = Path(__file__).resolve().parent
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
 
+Kind = Literal["task", "family"]
+
+
 @dataclass(frozen=True)
 class Entry:
     """A task or a family, known by its folder's name."""
 
     name: str
-    kind: Literal["task", "family"]
+    kind: Kind
     folder: Path
 
 
 def roots() -> tuple[Path, ...]:
-    """Return the folders in which tasks are looked for: our own envs/, then those of $TERMIGEN_ENVS (a list like PATH)."""
-    added = [Path(item) for item in os.environ.get("TERMIGEN_ENVS", "").split(os.pathsep) if item]
+    """Return the folders in which tasks are looked for: our own envs/, then those of $TERMIGEN_ENVS (like PATH)."""
+    listed = os.environ.get("TERMIGEN_ENVS", "").split(os.pathsep)
+    added = [Path(item) for item in listed if item]
     return (_own_envs(), *added)
 
 
@@ -37,16 +41,19 @@ def _own_envs() -> Path:
 
 
 def entries() -> dict[str, Entry]:
-    """Return every task and family by name; the first root that has a name keeps it. Costs one directory listing a root.
+    """Return every task and family by name; the first root that has a name keeps it.
 
-    A root is either a folder of task folders or one with ``tasks/`` and ``families/``.
+    Costs one directory listing a root. A root is a folder of task folders, or one with ``tasks/`` and ``families/``.
     """
     found: dict[str, Entry] = {}
     for root in roots():
         structured = (root / "tasks").is_dir() or (root / "families").is_dir()
-        for folder, kind in ((root / "tasks", "task"), (root / "families", "family")) if structured else ((root, "task"),):
+        kinds: tuple[tuple[Path, Kind], ...] = ((root, "task"),)
+        if structured:
+            kinds = ((root / "tasks", "task"), (root / "families", "family"))
+        for folder, kind in kinds:
             for name in _folders(folder):
-                found.setdefault(name, Entry(name, kind, folder / name))  # type: ignore[arg-type]
+                found.setdefault(name, Entry(name, kind, folder / name))
     return found
 
 
@@ -70,7 +77,7 @@ def find(name: str) -> Entry:
         return known[name]
     folder = Path(name)
     if os.sep in name and folder.is_dir():
-        kind: Literal["task", "family"] = "family" if (folder / "family.py").is_file() else "task"
+        kind: Kind = "family" if (folder / "family.py").is_file() else "task"
         return Entry(folder.name, kind, folder.resolve())
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
     hint = f"; did you mean {', '.join(near)}?" if near else ""

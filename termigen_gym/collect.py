@@ -128,7 +128,7 @@ class _EpisodeJob:
     def run(self) -> Episode:
         plan = self._plan
         with self._cast.one() as agent:
-            self._env = env = make_env(plan, plan.tasks[self.index % len(plan.tasks)])
+            self._env = env = make_env(plan, plan.task_of(self.index))
             try:
                 if self._closed.is_set():
                     raise _Closed
@@ -140,7 +140,7 @@ class _EpisodeJob:
     def close(self) -> None:
         self._closed.set()
         if self._env is not None:
-            self._env.close()
+            self._env.unwrapped.abort()  # type: ignore[attr-defined]
 
 
 class _Record:
@@ -177,6 +177,7 @@ class _Run:
         self._on_progress = on_progress
         self._cast = _Cast(plan)
         self._record = _Record()
+        self._missing: set[int] = set()
         self._failed_now: Counter[int] = Counter()
         self._played = self._failures_in_a_row = 0
         self._last_error: Mapping[str, str] | None = None
@@ -184,16 +185,14 @@ class _Run:
     def go(self) -> CollectSummary:
         for episode in self._store:
             self._record.add(int(base_id(episode.id)), episode)
-        if not self._missing():
+        self._missing = set(self._plan.indices) - self._record.finished
+        if not self._missing:
             return self._summary(0.0)
         prepare(self._plan, self._on_progress)
         started = time.monotonic()
-        jobs = (self._job(index) for index in self._missing())
+        jobs = (self._job(index) for index in sorted(self._missing))
         run_jobs(jobs, self._plan.workers, self._on_done)
         return self._summary(time.monotonic() - started)
-
-    def _missing(self) -> list[int]:
-        return [index for index in range(self._plan.episodes) if index not in self._record.finished]
 
     def _job(self, index: int) -> _EpisodeJob:
         return _EpisodeJob(self._plan, index, self._record.attempts[index], self._cast)
@@ -203,11 +202,13 @@ class _Run:
         self._store.append(episode)
         self._record.add(index, episode)
         self._played += 1
+        if episode.error is not None:
+            self._tell(episode)
+            return self._after_failure(index, episode.error)
+        self._failures_in_a_row = 0
+        self._missing.discard(index)
         self._tell(episode)
-        if episode.error is None:
-            self._failures_in_a_row = 0
-            return ()
-        return self._after_failure(index, episode.error)
+        return ()
 
     def _after_failure(self, index: int, error: Mapping[str, str]) -> Iterable[Job[Episode]]:
         self._last_error = error
@@ -224,7 +225,8 @@ class _Run:
     def _tell(self, episode: Episode) -> None:
         how = f"reward {episode.reward:g}" if episode.reward is not None else f"{(episode.error or {}).get('type')}"
         note = f"{episode.task_id}: {how}"
-        self._on_progress(Progress("episodes", len(self._record.finished), self._plan.episodes, note))
+        total = len(self._plan.indices)
+        self._on_progress(Progress("episodes", total - len(self._missing), total, note))
 
     def _summary(self, wall_s: float) -> CollectSummary:
         record = self._record
@@ -233,7 +235,7 @@ class _Run:
             episodes=len(record.finished),
             played=self._played,
             solved=record.solved,
-            errors=len(self._missing()),
+            errors=len(self._missing),
             failures=record.failures,
             injected=dict(record.injected),
             perturbed=record.perturbed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 from gymnasium.error import ResetNeeded
@@ -19,6 +19,8 @@ from .task import Task
 from .terminal import Reading, Terminal
 from .verifier import plain_values, verify
 
+StepResult = tuple[str, float, bool, bool, dict[str, Any]]
+
 ACTION_LIMIT = 1 << 20
 OBSERVATION_LIMIT = 1 << 18
 SUBMIT = "exit"
@@ -29,12 +31,12 @@ _SHELL_ENV = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PAGER": "cat", "GIT_
 
 
 class TerminalEnv(gym.Env[str, str]):
-    """A container, a bash terminal in it, and a verifier that gives the reward.
+    r"""A container, a bash terminal in it, and a verifier that gives the reward.
 
     Observation: str, what the terminal shows after the action; after `reset` the instruction, then the prompt.
     Action: str, a command (any number of lines) while the shell waits for one; input while a program is running there
-    ("\\x03" interrupts, "" only waits). Exactly ``exit`` at the shell's prompt submits: the verifier runs, the reward is
-    in [0, 1], the episode is terminated. When the budget of turns or time is spent the verifier runs as well, and the
+    ("\x03" interrupts, "" only waits). Exactly ``exit`` at the shell's prompt submits: the verifier runs, the reward
+    is in [0, 1], the episode is terminated. When the budget of turns or time is spent the verifier runs as well, and the
     episode is truncated. A command that ends the shell is no submission: a new one is opened where the old one was.
 
     `info`, the same keys at reset and every step: instruction (str), task_digest (str), exit_code (int or None), state
@@ -44,7 +46,8 @@ class TerminalEnv(gym.Env[str, str]):
     Failures of ours (engine, sandbox, verifier) raise `TermigenError`; the environment must then be reset.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012  # as gymnasium declares it
+    action_space: TerminalText
 
     def __init__(
         self,
@@ -147,7 +150,7 @@ class TerminalEnv(gym.Env[str, str]):
         self._shown = f"{self._task.instruction.rstrip()}\n\n{self._terminal.cwd}# "
         return self._shown, self._info(Reading("", None, "prompt", 0), started, None)
 
-    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+    def step(self, action: str) -> StepResult:
         """Run one action; see the class.
 
         Raises:
@@ -176,7 +179,7 @@ class TerminalEnv(gym.Env[str, str]):
         self._shown = reading.output
         return reading.output, 0.0, False, False, self._info(reading, started, None)
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """Return the last observation in render mode "ansi"."""
         return self._shown if self.render_mode == "ansi" else None
 
@@ -184,7 +187,13 @@ class TerminalEnv(gym.Env[str, str]):
         """Stop the sandbox. Idempotent."""
         self._stop()
 
-    def _finish(self, reading: Reading, started: float, *, terminated: bool) -> tuple[str, float, bool, bool, dict[str, Any]]:
+    def abort(self) -> None:
+        """Stop the sandbox from another thread, so that a `reset` or `step` that is under way there soon raises."""
+        sandbox = self._sandbox
+        if sandbox is not None:
+            sandbox.stop()
+
+    def _finish(self, reading: Reading, started: float, *, terminated: bool) -> StepResult:
         if self._terminal is not None:
             self._terminal.close()
         verdict = verify(self.sandbox, self.task)
@@ -241,9 +250,7 @@ class TerminalEnv(gym.Env[str, str]):
 
     def _open_shell(self, cwd: str | None) -> Shell:
         config = self.task.config
-        return self.sandbox.open_shell(
-            user=config.agent.user, cwd=cwd or config.environment.workdir, env=_SHELL_ENV
-        )
+        return self.sandbox.open_shell(user=config.agent.user, cwd=cwd or config.environment.workdir, env=_SHELL_ENV)
 
     def _stop(self) -> None:
         if self._terminal is not None:

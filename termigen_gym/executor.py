@@ -21,6 +21,8 @@ T_co = TypeVar("T_co", covariant=True)
 STOP_GRACE_S = 20.0
 """Seconds that closed jobs get to end before they are left behind."""
 
+_CLOSE_AGAIN_S = 0.5
+
 
 class Job(Protocol[T_co]):
     """A piece of work."""
@@ -29,7 +31,7 @@ class Job(Protocol[T_co]):
         """Do the work. What it raises ends all jobs and comes out of `run_jobs`."""
 
     def close(self) -> None:
-        """Make a running `run` end soon; its result is dropped. Called from another thread, any number of times."""
+        """Make `run` end soon; its result is dropped. Called from another thread, again and again until `run` ends."""
 
 
 OnDone: TypeAlias = Callable[[Job[T], T], Iterable[Job[T]]]
@@ -126,14 +128,15 @@ class _Crew(Generic[T]):
         return outcome.job, outcome.get()
 
     def dismiss(self) -> None:
-        """Close what still runs and let the threads go."""
+        """Close what still runs, until it ends or the time for that is over, and let the threads go."""
         for _ in self._threads:
             self._todo.put(None)
-        for job in self.running:
-            job.close()
         deadline = time.monotonic() + STOP_GRACE_S
-        for thread in self._threads:
-            thread.join(max(deadline - time.monotonic(), 0.0))
+        while any(thread.is_alive() for thread in self._threads) and time.monotonic() < deadline:
+            for job in self.running:
+                job.close()
+            for thread in self._threads:
+                thread.join(_CLOSE_AGAIN_S / len(self._threads))
 
     def _work(self) -> None:
         while (job := self._todo.get()) is not None:

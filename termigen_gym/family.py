@@ -24,7 +24,7 @@ class Instance:
 
     Attributes:
         instruction: the text of instruction.md.
-        files: absolute path in the image to content; root-owned, mode 0644, or 0755 where the content begins with ``#!``.
+        files: absolute path in the image to content; root-owned, mode 0644, or 0755 where it begins with ``#!``.
         tests: file name under tests/ to content; present in the sandbox at verify time only.
         solution: the text of solution/solve.sh.
         mistakes: the text of solution/mistakes.toml.
@@ -44,8 +44,8 @@ Generate = Callable[[np.random.Generator, str], Instance]
 class Family:
     """A family's folder (see `TaskPaths`) and its generator.
 
-    Its environment/Dockerfile is the same for all instances and ends with ``COPY files/ /``; an instance's files are put
-    into the running sandbox instead, which comes to the same and needs no build.
+    Its environment/Dockerfile is the same for all instances and ends with ``COPY files/ /``; an instance's files are
+    put into the running sandbox instead, which comes to the same and needs no build.
     """
 
     name: str

@@ -7,7 +7,7 @@ yet, and two runs of one plan hold the same attempts in whatever order they ende
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ class Plan:
 
     Attributes:
         tasks: ids as ``gym.make`` takes them; episode i plays ``tasks[i % len(tasks)]``.
-        episodes: how many.
+        episodes: how many. only: their indices, where not all of ``range(episodes)`` are wanted.
         agent: a name or "module:Class" (see `make_agent`). agent_options: its keyword arguments, JSON values.
         critic: "rule", "llm" or "none". epsilon: probability of a mistake at each step.
         seed: all seeds of the run come from it.
@@ -37,6 +37,7 @@ class Plan:
 
     tasks: tuple[str, ...]
     episodes: int
+    only: tuple[int, ...] | None = None
     agent: str = "oracle"
     agent_options: Mapping[str, Any] = field(default_factory=dict)
     critic: str = "rule"
@@ -61,6 +62,15 @@ class Plan:
         if not 0 <= self.epsilon <= 1:
             raise ValueError(f"expected epsilon in [0, 1], found {self.epsilon}")
 
+    @property
+    def indices(self) -> Sequence[int]:
+        """The episodes that are wanted."""
+        return range(self.episodes) if self.only is None else self.only
+
+    def task_of(self, index: int) -> str:
+        """Return the id of the task that episode `index` plays."""
+        return self.tasks[index % len(self.tasks)]
+
     def identity(self) -> dict[str, Any]:
         """Return what decides what an episode is, the tasks' digests included.
 
@@ -69,7 +79,7 @@ class Plan:
         Raises:
             TaskError: a task is unknown.
         """
-        free = ("episodes", "workers", "sandbox")
+        free = ("episodes", "only", "workers", "sandbox")
         kept = {key: value for key, value in asdict(self).items() if key not in free}
         return {**kept, "digests": {id: folder_digest(entry_of(id).folder) for id in self.tasks}}
 
@@ -105,7 +115,7 @@ def prepare(plan: Plan, on_progress: OnProgress) -> None:
     Raises:
         SandboxError: there is no engine, or an image does not build.
     """
-    ids = dict.fromkeys(plan.tasks[: plan.episodes])
+    ids = dict.fromkeys(plan.task_of(index) for index in plan.indices)
     for done, id in enumerate(ids):
         on_progress(Progress("images", done, len(ids), id))
         with contextlib.closing(make_env(plan, id)) as env:
@@ -120,7 +130,7 @@ def seed_of(seed: int, index: int) -> int:
 
 def options_of(plan: Plan, index: int) -> dict[str, Any]:
     """Return what episode `index` gives to ``reset``: a family's difficulty, drawn from the episode's seed."""
-    if entry_of(plan.tasks[index % len(plan.tasks)]).kind != "family":
+    if entry_of(plan.task_of(index)).kind != "family":
         return {}
     if plan.difficulty is not None:
         return {"difficulty": plan.difficulty}

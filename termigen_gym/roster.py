@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from .agents.base import Agent
@@ -17,7 +18,6 @@ AGENTS: Mapping[str, str] = {
     "null": "termigen_gym.agents.simple:Null",
     "echo": "termigen_gym.agents.simple:Echo",
     "human": "termigen_gym.agents.human:Human",
-    "chat": "termigen_gym.agents.chat:ChatAgent",
     "local": "termigen_gym.agents.local:LocalAgent",
 }
 """Where each agent lives; a module is imported only when its agent plays, so that torch and clients stay out."""
@@ -33,14 +33,10 @@ def make_agent(name: str, options: Mapping[str, Any] | None = None) -> Agent:
     Raises:
         AgentError: there is no such agent, module or class, or it does not take these options; names the near ones.
         ModelError: the agent's model can't be had.
+        ImportError: the agent needs a package that is not installed.
     """
     module_name, _, class_name = _where(name).partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise AgentError(f"agent {name!r}: expected a module {module_name!r} that can be imported: {error}") from error
+    module = importlib.import_module(module_name) if name in AGENTS else _import(module_name)
     made = getattr(module, class_name, None)
     if not callable(made):
         raise AgentError(f"agent {name!r}: expected a class {class_name!r} in {module.__name__}, found none")
@@ -49,6 +45,15 @@ def make_agent(name: str, options: Mapping[str, Any] | None = None) -> Agent:
     except TypeError as error:
         raise AgentError(f"agent {name!r}: expected {class_name} to take {sorted(options or {})}: {error}") from error
     return agent
+
+
+def _import(name: str) -> ModuleType:
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise AgentError(f"expected a module {name!r} that can be imported: {error}") from error
 
 
 def _where(name: str) -> str:

@@ -108,9 +108,9 @@ class EnvironmentConfig(_Table):
     build_timeout_sec: float = 600.0
     docker_image: str | None = None
     os: Literal["linux"] = "linux"
-    cpus: float = Field(1.0, gt=0)
-    memory_mb: int = Field(2048, gt=0)
-    storage_mb: int = Field(10240, gt=0)
+    cpus: float = Field(default=1.0, gt=0)
+    memory_mb: int = Field(default=2048, gt=0)
+    storage_mb: int = Field(default=10240, gt=0)
     network_mode: Literal["public", "no-network", "allowlist"] = "no-network"
     env: dict[str, str] = {}
     workdir: str | None = None
@@ -134,7 +134,7 @@ class EnvironmentConfig(_Table):
 class VerifierConfig(_Table):
     """``[verifier]``."""
 
-    timeout_sec: float = Field(600.0, gt=0)
+    timeout_sec: float = Field(default=600.0, gt=0)
     env: dict[str, str] = {}
     user: str | int | None = None
     environment_mode: Literal["shared", "separate"] | None = None
@@ -143,7 +143,7 @@ class VerifierConfig(_Table):
 class AgentConfig(_Table):
     """``[agent]``."""
 
-    timeout_sec: float | None = Field(None, gt=0)
+    timeout_sec: float | None = Field(default=None, gt=0)
     user: str | int | None = None
 
 
@@ -162,7 +162,7 @@ class Metadata(BaseModel):
     difficulty: str = "unknown"
     tools: tuple[str, ...] = ()
     processes_survive: bool | None = None
-    max_steps: int | None = Field(None, gt=0)
+    max_steps: int | None = Field(default=None, gt=0)
 
 
 class TaskConfig(_Table):

@@ -4,7 +4,8 @@ How a command's end is known: the shell's prompt is a random nonce with the exit
 output. A command is sent as one line, ``eval $'...'``; bash reads that line whole, so that heredocs, loops and
 unterminated quotes can't leave it waiting, and standard input stays free for the program that the command runs.
 
-The nonce is visible to the agent in ``$PROMPT_COMMAND``; nothing that matters (the reward above all) is read from this stream.
+The nonce is visible to the agent in ``$PROMPT_COMMAND``; nothing that matters, the reward above all, is read from this
+stream.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ _OPENING_S = 20.0
 _SET_UP = (
     b"stty -echo; bind 'set enable-bracketed-paste off' 2>/dev/null; unset HISTFILE; PS1= PS2= termigen_n=0;"
     b" PS0='${termigen_n:$((termigen_n+=1,0)):0}';"
-    b""" PROMPT_COMMAND='{ printf "\\036NONCE:%s:%s:%s\\037" "$?" "$termigen_n" "$PWD"; PS1=; } >/dev/tty 2>/dev/null'"""
+    b""" PROMPT_COMMAND='{ printf "\\036NONCE:%s:%s:%s\\037" "$?" "$termigen_n" "$PWD"; PS1=; }"""
+    b""" >/dev/tty 2>/dev/null'"""
 )
 _INTERRUPTS = ("\x03", "\x04")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -87,9 +89,9 @@ class Terminal:
         return self._cwd or "/"
 
     def run(self, text: str, timeout_s: float) -> Reading:
-        """Run `text` as a command where the shell waits for one, else type it to the program in the foreground.
+        r"""Run `text` as a command where the shell waits for one, else type it to the program in the foreground.
 
-        To a program, a text with control characters is typed as it is ("\\x03" interrupts), any other is followed by
+        To a program, a text with control characters is typed as it is ("\x03" interrupts), any other is followed by
         Enter, and an empty one only waits. When `timeout_s` seconds are spent the reading is what came until then, and
         the state is "running".
         """
@@ -128,9 +130,7 @@ class Terminal:
 
     def _open(self) -> None:
         self._nonce = secrets.token_hex(8).encode()
-        self._prompt = re.compile(
-            _START + self._nonce + rb":(\d+):(\d+):([^" + _END + rb"]*)" + _END, re.DOTALL
-        )
+        self._prompt = re.compile(_START + self._nonce + rb":(\d+):(\d+):([^" + _END + rb"]*)" + _END, re.DOTALL)
         self._shell = self._open_shell(self._cwd)
         os.set_blocking(self._shell.fileno(), False)
         self._stream = fdpexpect.fdspawn(self._shell.fileno(), use_poll=True, timeout=None)
@@ -193,9 +193,7 @@ class Terminal:
                     return "eof"
         return None
 
-    def _wait(
-        self, capture: _Capture, deadline: float, ask: bool = True
-    ) -> re.Match[bytes] | Literal["eof"] | None:
+    def _wait(self, capture: _Capture, deadline: float, ask: bool = True) -> re.Match[bytes] | Literal["eof"] | None:
         """Read until the prompt, the end of the shell, the deadline, or a program that waits for somebody to type."""
         asked_before = False
         while (left := deadline - time.monotonic()) > 0:

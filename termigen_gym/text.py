@@ -14,7 +14,7 @@ _NEEDS_WORK = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def clean(raw: str) -> str:
-    """What a person would see of `raw` on a terminal that only scrolls.
+    r"""What a person would see of `raw` on a terminal that only scrolls.
 
     Escape sequences go, ``\\r\\n`` becomes a newline, a bare carriage return starts its line anew
     (a progress bar leaves its last state), a backspace takes back one character, other control characters go.

@@ -41,7 +41,8 @@ class ThreadVectorEnv(SyncVectorEnv):
 
     def __init__(self, env_fns: Sequence[Callable[[], gym.Env[str, str]]], **kwargs: Any) -> None:
         """Make the envs; `kwargs` are SyncVectorEnv's."""
-        super().__init__([_ahead(env_fn) for env_fn in env_fns], **kwargs)
+        self._started: list[_Ahead] = []
+        super().__init__([self._ahead(env_fn) for env_fn in env_fns], **kwargs)
         self._pool = ThreadPoolExecutor(self.num_envs, thread_name_prefix="termigen-env")
 
     def reset(
@@ -52,7 +53,7 @@ class ThreadVectorEnv(SyncVectorEnv):
         mask = (options or {}).get("reset_mask", np.ones(self.num_envs, dtype=np.bool_))
         rest = {key: value for key, value in (options or {}).items() if key != "reset_mask"} or None
         chosen = [i for i in range(self.num_envs) if mask[i]]
-        self._start(chosen, lambda i: [lambda: self.envs[i].env.reset(seed=seeds[i], options=rest)])
+        self._start(chosen, lambda i: [lambda: self._started[i].env.reset(seed=seeds[i], options=rest)])
         return super().reset(seed=seed, options=options)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
@@ -84,13 +85,20 @@ class ThreadVectorEnv(SyncVectorEnv):
     def _start(self, indices: Sequence[int], calls: Callable[[int], list[Callable[[], Any]]]) -> None:
         """Start the calls of each env, one thread an env, and wait until all have ended, whether well or not."""
         for i in indices:
-            self.envs[i].started = [Future() for _ in range(2)]
-        jobs = [self._pool.submit(_settle, self.envs[i].started, calls(i)) for i in indices]
+            self._started[i].started = [Future() for _ in range(2)]
+        jobs = [self._pool.submit(_settle, self._started[i].started, calls(i)) for i in indices]
         for job in jobs:
             job.result()
 
+    def _ahead(self, env_fn: Callable[[], gym.Env[str, str]]) -> Callable[[], _Ahead]:
+        def make() -> _Ahead:
+            self._started.append(_Ahead(env_fn()))
+            return self._started[-1]
+
+        return make
+
     def _calls(self, i: int, action: str) -> list[Callable[[], Any]]:
-        env = self.envs[i].env
+        env = self._started[i].env
         if self.autoreset_mode == AutoresetMode.NEXT_STEP and self._autoreset_envs[i]:
             return [env.reset]
         if self.autoreset_mode != AutoresetMode.SAME_STEP:
@@ -103,10 +111,6 @@ class ThreadVectorEnv(SyncVectorEnv):
             return result
 
         return [step, lambda: env.reset() if ended == [True] else None]
-
-
-def _ahead(env_fn: Callable[[], gym.Env[str, str]]) -> Callable[[], _Ahead]:
-    return lambda: _Ahead(env_fn())
 
 
 def _settle(futures: list[Future[Any]], calls: list[Callable[[], Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The verdict: the task's tests are put into the sandbox after the agent has stopped, run there, and their reward is read.
+"""The verdict: the tests are put into the sandbox after the agent has stopped, run there, and the reward is read.
 
 Nothing here goes through the agent's terminal. A verdict that can't be had is a VerifierError, never a reward of 0.
 """
@@ -23,7 +23,8 @@ _OUTPUT_TAIL = 4000
 _REWARD_LIMIT = 4096
 # Fixed text; what it removes is whatever an agent may have prepared under our names.
 _PREPARE = (
-    "rm -rf /tests /logs/verifier && mkdir -p /tests /logs/verifier /logs/agent /logs/artifacts && chmod 777 /logs/verifier"
+    "rm -rf /tests /logs/verifier && mkdir -p /tests /logs/verifier /logs/agent /logs/artifacts"
+    " && chmod 777 /logs/verifier"
 )
 _SUMMARY = re.compile(r"^(PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (\S+)", re.MULTILINE)
 
@@ -104,7 +105,8 @@ def _reward(sandbox: Sandbox, name: str, output: str) -> float:
             raise VerifierError(f"{name}: {LOGS}/{file}: expected a number from 0 to 1, found {value!r}")
         return value
     raise VerifierError(
-        f"{name}: expected {LOGS}/reward.txt or reward.json after the tests, found neither; last output: {output[-400:]!r}"
+        f"{name}: expected {LOGS}/reward.txt or reward.json after the tests, found neither; "
+        f"last output: {output[-400:]!r}"
     )
 
 

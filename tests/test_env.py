@@ -13,10 +13,10 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
 import termigen_gym
-from tests.samples import write_task
 from termigen_gym.env import ACTION_LIMIT, TerminalEnv
 from termigen_gym.errors import ActionError, BuildError, EngineMissing, SandboxDied, SandboxError, VerifierError
 from termigen_gym.sandbox.base import Engine
+from tests.samples import write_task
 
 INFO_KEYS = {"instruction", "task_digest", "exit_code", "state", "duration_s", "clipped", "verdict"}
 Make = Callable[..., TerminalEnv]
@@ -74,7 +74,7 @@ def test_exit_is_input_while_a_program_runs(make: Make, task: Path) -> None:
     env = make(task)
     env.reset(seed=1)
     assert env.step("bash --norc")[4]["state"] == "running"
-    observation, _, terminated, _, info = env.step("exit")
+    _, _, terminated, _, info = env.step("exit")
     assert (terminated, info["state"]) == (False, "prompt")
     assert env.step("exit")[2]
 
@@ -188,7 +188,7 @@ REWARDS = (
     ("echo pass > /logs/verifier/reward.txt", "found 'pass'"),
     ("echo 2 > /logs/verifier/reward.txt", "found 2.0"),
     ("echo nan > /logs/verifier/reward.txt", "found nan"),
-    ("echo '{\"a\": 1, \"b\": 1}' > /logs/verifier/reward.json", "expected a number"),
+    ('echo \'{"a": 1, "b": 1}\' > /logs/verifier/reward.json', "expected a number"),
     ("mkdir /logs/verifier/reward.txt", "found neither"),
     ("sleep 60", "expected the tests to end within 1 s"),
 )
@@ -227,7 +227,7 @@ def test_an_agents_early_reward_is_gone_before_the_tests_run(make: Make, tmp_pat
 
 @pytest.mark.parametrize(("survive", "reward"), [("true", 1.0), ("false", 0.0)])
 def test_whether_processes_survive_is_the_tasks_affair(make: Make, tmp_path: Path, survive: str, reward: float) -> None:
-    script = "pgrep -f 'sleep 4321' > /dev/null && echo 1 > /logs/verifier/reward.txt || echo 0 > /logs/verifier/reward.txt\n"
+    script = "pgrep -f 'sleep 4321' > /dev/null; echo $((!$?)) > /logs/verifier/reward.txt\n"
     toml = f"[metadata]\nprocesses_survive = {survive}\n"
     env = make(write_task(tmp_path / "t", test_sh=script, toml=toml))
     env.reset(seed=1)
@@ -244,13 +244,20 @@ WORKDIR /opt/in
 RUN chown ann /opt/in
 USER ann
 """
-    toml = "[environment]\nenv = { SHADE = \"dark\" }\n[verifier]\nuser = \"root\"\n"
-    env = make(write_task(tmp_path / "t", dockerfile=text, toml=toml, test_sh="id -un > /logs/verifier/who; echo 1 > /logs/verifier/reward.txt\n"))
+    toml = '[environment]\nenv = { SHADE = "dark" }\n[verifier]\nuser = "root"\n'
+    env = make(
+        write_task(
+            tmp_path / "t",
+            dockerfile=text,
+            toml=toml,
+            test_sh="id -un > /logs/verifier/who; echo 1 > /logs/verifier/reward.txt\n",
+        )
+    )
     observation, _ = env.reset(seed=1)
     assert observation.endswith("\n/opt/in# ")
-    assert env.step("id -un; pwd; echo $COLOUR $SHADE $PATH; cat /tmp/kept /solution/kept; touch mine; echo $HOME")[0] == (
-        "ann\n/opt/in\nblue dark /opt/bin:/usr/local/bin:/usr/bin:/bin\na\nb\n/home/ann\n"
-    )
+    assert env.step("id -un; pwd; echo $COLOUR $SHADE $PATH; cat /tmp/kept /solution/kept; touch mine; echo $HOME")[
+        0
+    ] == ("ann\n/opt/in\nblue dark /opt/bin:/usr/local/bin:/usr/bin:/bin\na\nb\n/home/ann\n")
     assert env.step("exit")[1] == 1.0
 
 
@@ -263,7 +270,9 @@ def test_agent_user_and_workdir_of_the_task_go_before_the_image(make: Make, tmp_
 
 
 def test_the_healthcheck_is_waited_for(make: Make, tmp_path: Path) -> None:
-    text = "FROM debian:bookworm-slim\nENTRYPOINT [\"/bin/sh\", \"-c\", \"sleep 0.3; touch /tmp/ready; exec \\\"$@\\\"\", \"--\"]\n"
+    text = (
+        'FROM debian:bookworm-slim\nENTRYPOINT ["/bin/sh", "-c", "sleep 0.3; touch /tmp/ready; exec \\"$@\\"", "--"]\n'
+    )
     check = '[environment.healthcheck]\ncommand = "test -e /tmp/ready"\ninterval_sec = 0.05\nretries = {}\n'
     env = make(write_task(tmp_path / "t", dockerfile=text, toml=check.format(200)))
     env.reset(seed=1)
@@ -278,8 +287,7 @@ def test_a_dead_sandbox_is_an_error_and_the_next_episode_runs(make: Make, task: 
     env.reset(seed=1)
     env.sandbox.stop()
     with pytest.raises(SandboxDied):
-        for _ in range(100_000):  # what runs inside ends a moment after the sandbox was told to
-            env.step("echo x")
+        step_on(env)
     env.reset(seed=1)
     assert env.step("echo on")[0] == "on\n"
 
@@ -288,7 +296,9 @@ def test_a_full_disk_inside_is_seen_by_the_agent_only(make: Make, tmp_path: Path
     env = make(write_task(tmp_path / "t", toml="[environment]\nstorage_mb = 16\n"))
     env.reset(seed=1)
     observation, _, _, _, info = env.step("head -c 64M /dev/zero > big; echo $?; rm -f big; echo on")
-    assert observation.endswith("1\non\n")
+    assert observation.endswith("\non\n")
+    assert not observation.endswith("\n0\non\n")
+    assert info["state"] == "prompt"
 
 
 def test_render_shows_the_last_observation(make: Make, task: Path) -> None:
@@ -308,7 +318,7 @@ def test_a_spec_round_trip_rebuilds_the_env(engine: Engine) -> None:
 
 
 def test_a_killed_owner_leaves_nothing_behind(engine: Engine, task: Path) -> None:
-    """After kill -9 of the process that plays, its sandbox is gone at once (bubblewrap) or by the next sweep (docker)."""
+    """After kill -9 of the process that plays, its sandbox goes at once (bubblewrap) or by the next sweep (docker)."""
     code = (
         "import sys; from termigen_gym.env import TerminalEnv\n"
         f"env = TerminalEnv({str(task)!r}, sandbox={engine.name!r}); env.reset(seed=1)\n"
@@ -317,12 +327,18 @@ def test_a_killed_owner_leaves_nothing_behind(engine: Engine, task: Path) -> Non
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "playing\n"
-    assert running("sleep 98765") == 1
+    wait_until(lambda: running("sleep 98765") == 1)
     process.kill()
     process.communicate()
     engine.sweep()
     wait_until(lambda: running("sleep 98765") == 0)
     assert engine.sweep() == 0
+
+
+def step_on(env: TerminalEnv) -> None:
+    """Steps until something happens: what runs inside ends a moment after the sandbox was told to."""
+    for _ in range(100_000):
+        env.step("echo x")
 
 
 def running(command: str) -> int:

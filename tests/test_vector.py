@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
-from tests.samples import write_task
 from termigen_gym.env import TerminalEnv
 from termigen_gym.errors import ActionError
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.vector import ThreadVectorEnv
+from tests.samples import write_task
 
 
 @pytest.fixture
@@ -23,9 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=list(AutoresetMode))
 def envs(request: pytest.FixtureRequest, engine: Engine, folder: Path) -> Iterator[ThreadVectorEnv]:
-    made = ThreadVectorEnv(
-        [lambda: TerminalEnv(str(folder), sandbox=engine.name)] * 3, autoreset_mode=request.param
-    )
+    made = ThreadVectorEnv([lambda: TerminalEnv(str(folder), sandbox=engine.name)] * 3, autoreset_mode=request.param)
     yield made
     made.close()
 

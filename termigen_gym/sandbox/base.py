@@ -73,7 +73,8 @@ class Image:
 
     Attributes:
         id: the engine's identifier.
-        workdir: absolute path. env: as KEY -> value. user: "" or a Dockerfile USER value. entrypoint: argv, may be empty.
+        workdir: absolute path. env: as KEY -> value. user: "" or a Dockerfile USER value.
+        entrypoint: argv, may be empty.
     """
 
     id: str
@@ -177,7 +178,9 @@ class Sandbox(ABC):
         """Start an interactive bash on a terminal of 80 x 24 characters.
 
         Args:
-            user: as in `exec`. cwd: as in `exec`; where it is gone, "/". env: added to the image's ENV.
+            user: as in `exec`.
+            cwd: as in `exec`; where it is gone, "/".
+            env: added to the image's ENV.
 
         Raises:
             SandboxDied: the sandbox is gone. SandboxError: the engine failed or the image has no bash.
@@ -193,7 +196,7 @@ class Sandbox(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Kill everything inside and remove what the sandbox held. Idempotent, never raises for a sandbox that is gone."""
+        """Kill everything inside and remove what the sandbox held. Idempotent, also for a sandbox that is gone."""
 
     def __enter__(self) -> Sandbox:
         return self

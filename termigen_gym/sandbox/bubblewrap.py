@@ -59,7 +59,7 @@ class _Client:
         with theirs:
             self._process = subprocess.Popen(
                 argv if root else [buildah, "unshare", *argv],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": os.environ.get("HOME", "/")},
@@ -160,7 +160,7 @@ class BubblewrapEngine(Engine):
             return self._client
 
     def _mountpoint(self) -> Path:
-        """Return a folder to mount on, in namespaces where nobody else sees it; best one that names nothing of this host."""
+        """Return a folder to mount on, in namespaces of our own; best one that names nothing of this host."""
         if Path("/mnt").is_dir():
             return Path("/mnt")
         folder = self._folder / "mnt"

@@ -34,7 +34,7 @@ class Layers:
 
 
 def store_folder() -> Path:
-    """Return where images are kept: $TERMIGEN_STORE, else /var/lib/termigen as root, else below the user's data home."""
+    """Return where images are kept: $TERMIGEN_STORE, else /var/lib/termigen as root, else the user's data home."""
     if chosen := os.environ.get("TERMIGEN_STORE"):
         return Path(chosen)
     if os.geteuid() == 0:
@@ -54,7 +54,7 @@ class BuildahStore:
 
     @cached_property
     def driver(self) -> str:
-        """The storage driver: overlay where the kernel lets this user mount one, else vfs (whole copies of each layer)."""
+        """The storage driver: overlay where the kernel lets this user mount one, else vfs (a copy of each layer)."""
         self.folder.mkdir(parents=True, exist_ok=True)
         probe = self._run(["info"], driver="overlay", check=False)
         return "overlay" if probe.returncode == 0 else "vfs"
@@ -72,10 +72,9 @@ class BuildahStore:
                 if source.context is None:
                     self._build(["pull", name], name, source.timeout_s)
                 else:
-                    cache = ["--no-cache"] if source.fresh else ["--layers"]
-                    self._build(
-                        ["bud", "--isolation", "chroot", *cache, "-t", name, str(source.context)], name, source.timeout_s
-                    )
+                    cache = "--no-cache" if source.fresh else "--layers"
+                    command = ["bud", "--isolation", "chroot", cache, "-t", name, str(source.context)]
+                    self._build(command, name, source.timeout_s)
             if name not in self._images:
                 self._images[name] = self._inspect(name)
             return self._images[name]
@@ -133,7 +132,7 @@ class BuildahStore:
         try:
             done = self._run(command, timeout_s=timeout_s, check=False)
         except subprocess.TimeoutExpired:
-            raise BuildError(f"image {name}: expected it built within {timeout_s:g} s, found it still building") from None
+            raise BuildError(f"image {name}: expected it within {timeout_s:g} s, found it still building") from None
         if done.returncode != 0:
             lines = (done.stdout + done.stderr).strip().splitlines()
             step = next((line for line in reversed(lines) if line.startswith("STEP ")), "before the first step")
@@ -172,7 +171,8 @@ class BuildahStore:
         argv += ["--storage-driver", driver or self.driver, *command]
         done = run_group(argv, timeout_s)
         if check and done.returncode != 0:
-            raise SandboxError(f"buildah {command[0]}: expected exit code 0, found {done.returncode}: {done.stderr[-800:]}")
+            shown = done.stderr[-800:]
+            raise SandboxError(f"buildah {command[0]}: expected exit code 0, found {done.returncode}: {shown}")
         return done
 
 

@@ -79,7 +79,7 @@ def _family(pid: int) -> list[int]:
 
 
 def _activity(pid: int) -> str | None:
-    """Return what a process does: "reads" (or polls) its terminal, "waits" (for a child, a pipe), "busy"; None: not told."""
+    """Return whether a process "reads" (or polls) its terminal, "waits" (for a child, a pipe) or is "busy"."""
     try:
         with open(f"/proc/{pid}/syscall") as file:
             words = file.read().split()

@@ -9,6 +9,6 @@ left behind except empty control groups, which the next sweep removes.
 It stands alone (this package imports only itself and the standard library) and, once started, can import nothing more:
 its children enter file trees that hostile code wrote.
 
-A request is one packet: descriptors [reply socket, request as JSON in a memfd, others that the operation names]. Replies
-are JSON packets on the reply socket. Operations: start, alive, shell, exec, put, read, kill, kill_tree, stop.
+A request is one packet: descriptors [reply socket, request as JSON in a memfd, others that the operation names].
+Replies are JSON packets on the reply socket. Operations: start, alive, shell, exec, put, read, kill, kill_tree, stop.
 """

@@ -38,8 +38,8 @@ def identity_userns() -> int:
 def fork_by_way(pidfd: int, run: Callable[[], None], errors: int) -> int:
     """Fork a child into another pid namespace by way of one that ends at once.
 
-    An ordinary user's launcher could enter that namespace, but not come back to its own, which the host's root owns. The
-    child comes to the launcher because that is a subreaper.
+    An ordinary user's launcher could enter that namespace, but not come back to its own, which the host's root owns.
+    The child comes to the launcher because that is a subreaper.
     """
     read_end, write_end = os.pipe2(os.O_CLOEXEC)
     way = os.fork()
@@ -79,6 +79,7 @@ def child(run: Callable[[], None], errors: int) -> None:
 
 
 def read_all(fd: int, close: bool = True) -> bytes:
+    """Read a descriptor to its end."""
     parts = []
     while part := os.read(fd, 65536):
         parts.append(part)
@@ -88,7 +89,7 @@ def read_all(fd: int, close: bool = True) -> bytes:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a child of ours and all that descends from it, whatever session it moved to; stopped first, so none escapes."""
+    """Kill a child of ours and all that descends from it; they are stopped first, so that none escapes."""
     seen: set[int] = set()
     grown = True
     while grown:

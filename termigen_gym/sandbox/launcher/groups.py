@@ -60,7 +60,7 @@ class ControlGroup:
 
 
 def control_group_roots(owner: str) -> dict[str, str]:
-    """Return the folders in which this process may make groups, by controller ("" for version 2); {} where it may not."""
+    """Return where this process may make groups, by controller ("" for version 2); {} where it may not."""
     base = "/sys/fs/cgroup"
     try:
         if os.path.exists(f"{base}/cgroup.controllers"):

@@ -96,6 +96,7 @@ def _execute(argv: list[str], environment: dict[str, str]) -> None:
 
 
 def run_exec(request: dict[str, Any], fds: list[int]) -> None:
+    """Run a command without a terminal, its output to `fds[0]`."""
     os.setsid()
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
@@ -105,6 +106,7 @@ def run_exec(request: dict[str, Any], fds: list[int]) -> None:
 
 
 def run_shell(request: dict[str, Any], channel: socket.socket) -> None:
+    """Run a shell on a terminal of the sandbox's own, whose master goes over `channel`."""
     try:
         environment = _become(request)
         os.setsid()
@@ -159,6 +161,7 @@ def _write_file(target: str, content: bytes, mode: int) -> None:
 
 
 def run_read(request: dict[str, Any], fds: list[int]) -> None:
+    """Write a regular file to `fds[0]`; exit code 3: there is none, 4: it can't be read."""
     try:
         fd = os.open(request["path"], os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):

@@ -21,8 +21,8 @@ MS_NODEV, MS_REC, MS_PRIVATE = 4, 16384, 1 << 18
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 4, 24, 36
 TIOCSPTLCK, TIOCGPTPEER = 0x40045431, 0x5441
 
-# What a root user inside keeps, as Docker gives it, without NET_RAW, MKNOD and AUDIT_WRITE: CHOWN, DAC_OVERRIDE, FOWNER,
-# FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, SETFCAP.
+# What a root user inside keeps, as Docker gives it, without NET_RAW, MKNOD and AUDIT_WRITE: CHOWN, DAC_OVERRIDE,
+# FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, SETFCAP.
 KEPT_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 31)
 LAST_CAPABILITY = 63
 KEEP_ALIVE_PID = 2
@@ -39,6 +39,7 @@ def call(name: str, *args: Any) -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
+    """Mount a file system."""
     call("mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode())
 
 

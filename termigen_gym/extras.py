@@ -1,0 +1,13 @@
+"""What the package's extras bring, by the names under which it is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "train": ("accelerate", "datasets", "peft", "torch", "transformers", "trl"),
+    "llm": ("openai", "tenacity"),
+    "ray": ("ray",),
+    "report": ("jinja2", "matplotlib"),
+}
+"""As in pyproject.toml."""
