@@ -31,7 +31,7 @@ class Plan:
         critic: "rule", "llm" or "none". epsilon: probability of a mistake at each step.
         seed: all seeds of the run come from it.
         difficulty: of family instances; None draws one for each episode.
-        max_steps, command_timeout_s: of the environment; None for its own.
+        max_steps, command_timeout_s, output_limit: of the environment; None for its own.
         workers: episodes at a time. sandbox: the engine.
     """
 
@@ -46,6 +46,7 @@ class Plan:
     difficulty: str | None = None
     max_steps: int | None = None
     command_timeout_s: float | None = None
+    output_limit: int | None = None
     workers: int = 2
     sandbox: str = "auto"
 
@@ -104,7 +105,7 @@ def entry_of(id: str) -> Entry:
 
 def make_env(plan: Plan, id: str) -> TextEnv:
     """Return the environment of a task as `plan` wants it."""
-    wanted = {"max_steps": plan.max_steps, "command_timeout_s": plan.command_timeout_s}
+    wanted = {key: getattr(plan, key) for key in ("max_steps", "command_timeout_s", "output_limit")}
     env = make(id, sandbox=plan.sandbox, **{key: value for key, value in wanted.items() if value is not None})
     return env if plan.critic == "none" else CriticWrapper(env, plan.critic, plan.epsilon)
 

@@ -12,14 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bash_env import BashEnv, write_task
 from gymnasium.envs.registration import EnvSpec, registry
 
 from termigen_gym.collect import RETRIES, collect
 from termigen_gym.errors import AgentError, StoreError, TaskError, TermigenError
 from termigen_gym.plan import Plan, Progress, options_of, seed_of
 from termigen_gym.store import EpisodeStore
+from tests.bash_env import BashEnv, write_task
 
+ROOT = Path(__file__).parent.parent
 ADD, ADD2 = "termigen/add-v0", "termigen/add2-v0"
 
 
@@ -31,7 +32,10 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             registry,
             f"termigen/{name}-v0",
             EnvSpec(
-                f"termigen/{name}-v0", entry_point="bash_env:BashEnv", kwargs={"task": name}, disable_env_checker=True
+                f"termigen/{name}-v0",
+                entry_point="tests.bash_env:BashEnv",
+                kwargs={"task": name},
+                disable_env_checker=True,
             ),
         )
     monkeypatch.setenv("TERMIGEN_ENVS", str(tmp_path / "envs"))
@@ -65,7 +69,7 @@ def test_every_episode_is_played_once_and_kept(run: Path) -> None:
     assert (summary.steps, sum(summary.injected.values())) == (steps, injected)
     assert injected > 0
     assert summary.recovered == summary.perturbed == sum(bool(e.perturbations) for e in episodes.values())
-    assert 0 < summary.env_s
+    assert summary.env_s > 0
     assert summary.episodes_per_s > 0
 
 
@@ -146,7 +150,7 @@ def test_many_failures_in_a_row_end_the_run(run: Path) -> None:
 
 
 def test_a_failure_in_the_agents_own_code_is_kept_but_not_repeated(run: Path) -> None:
-    summary = collect(replace(PLAN, episodes=1, agent="agents_for_tests:Clumsy"), run)
+    summary = collect(replace(PLAN, episodes=1, agent="tests.agents_for_tests:Clumsy"), run)
     assert (summary.errors, summary.failures) == (1, 1)
     assert summary.last_error == {"type": "ZeroDivisionError", "message": "division by zero"}
 
@@ -207,7 +211,7 @@ import gymnasium
 from pathlib import Path
 from termigen_gym.collect import collect
 from termigen_gym.plan import Plan
-gymnasium.register("termigen/add-v0", entry_point="bash_env:BashEnv", kwargs={"task": "add"}, disable_env_checker=True)
+gymnasium.register("termigen/add-v0", entry_point="tests.bash_env:BashEnv", kwargs={"task": "add"}, disable_env_checker=True)
 plan = Plan(tasks=("termigen/add-v0",), episodes=8, seed=3, agent=sys.argv[3])
 collect(plan, Path(sys.argv[1]), lambda progress: print(progress, flush=True))
 """
@@ -216,9 +220,10 @@ collect(plan, Path(sys.argv[1]), lambda progress: print(progress, flush=True))
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_run_that_is_interrupted_is_resumed(run: Path, tmp_path: Path, number: signal.Signals) -> None:
     registry.pop("termigen/add-v0")
-    argv = [sys.executable, "-c", _SCRIPT, str(run), str(Path(__file__).parent), "agents_for_tests:OnceThenWait"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    argv = [sys.executable, "-c", _SCRIPT, str(run), str(ROOT), "tests.agents_for_tests:OnceThenWait"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, text=True, env=environment, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "done=2" in line and "episodes" in line:

@@ -51,7 +51,12 @@ def test_an_instance_written_out_is_an_ordinary_task(family: Family, tmp_path: P
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [(None, "no such file"), ("def generate(:\n", "invalid syntax"), ("x = 1\n", "generate"), ("import nowhere\n", "nowhere")],
+    [
+        (None, "no such file"),
+        ("def generate(:\n", "invalid syntax"),
+        ("x = 1\n", "generate"),
+        ("import nowhere\n", "nowhere"),
+    ],
 )
 def test_a_broken_generator_is_explained(tmp_path: Path, text: str | None, said: str) -> None:
     (tmp_path / "environment").mkdir()

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "termigen_gym"
 
 FLOORS: dict[str, int] = {
     "errors": 0,
+    "extras": 0,
     "text": 0,
     "spaces": 0,
     "task": 1,
@@ -21,6 +22,7 @@ FLOORS: dict[str, int] = {
     "sandbox": 2,
     "store": 2,
     "executor": 2,
+    "score": 2,
     "terminal": 3,
     "verifier": 3,
     "registration": 3,
@@ -32,6 +34,8 @@ FLOORS: dict[str, int] = {
     "agents": 5,
     "play": 5,
     "checks": 6,
+    "roster": 6,
+    "plan": 6,
     "collect": 6,
     "evaluate": 6,
     "export": 6,
@@ -45,10 +49,10 @@ ORDER_WITHIN = (
     ("task", "family", "catalog", "solution", "episode"),
     ("critic", "env", "vector", "wrappers", "conformance"),
     ("agents", "play"),
-    ("evaluate", "collect", "checks"),
+    ("roster", "plan", "collect", "evaluate"),
 )
 CONFINED = {
-    "docker": {"sandbox/docker.py", "sandbox/hijack.py"},
+    "docker": {"sandbox/docker.py", "sandbox/container.py", "sandbox/daemon.py"},
     "pexpect": {"terminal.py"},
     "gymnasium": {"spaces.py", "env.py", "registration.py", "vector.py", "wrappers.py"},
     "pydantic": {"task.py", "collect.py", "solution.py"},

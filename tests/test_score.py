@@ -7,9 +7,9 @@ import json
 
 import numpy as np
 import pytest
-from episodes import an_episode
 
 from termigen_gym.score import Rate, base_id, pass_at_k, score, wilson
+from tests.episodes import an_episode
 
 
 @pytest.mark.parametrize(

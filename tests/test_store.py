@@ -13,10 +13,10 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from episodes import a_step, an_episode
 
 from termigen_gym.errors import StoreError
 from termigen_gym.store import EpisodeStore
+from tests.episodes import a_step, an_episode
 
 
 def test_appended_episodes_come_back_as_they_were(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_full_disk_leaves_nothing_of_the_episode(tmp_path: Path) -> None:
 _WRITER = """
 import sys
 sys.path[:0] = [sys.argv[2]]
-from episodes import an_episode
+from tests.episodes import an_episode
 from termigen_gym.store import EpisodeStore
 store = EpisodeStore(sys.argv[1])
 number = 0
@@ -164,8 +164,8 @@ while True:
 
 
 def test_a_killed_writer_loses_nothing_that_append_returned_for(tmp_path: Path) -> None:
-    here = str(Path(__file__).parent)
-    argv = [sys.executable, "-c", _WRITER, str(tmp_path), here]
+    root = str(Path(__file__).parent.parent)
+    argv = [sys.executable, "-c", _WRITER, str(tmp_path), root]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         for _ in range(20):

@@ -16,6 +16,7 @@ from gymnasium.envs.registration import EnvSpec, registry
 from termigen_gym.critic import RuleCritic, Situation
 from termigen_gym.episode import Episode, Perturbation, Repair
 from termigen_gym.errors import ActionError, SandboxDied
+from termigen_gym.vector import ThreadVectorEnv
 from termigen_gym.wrappers import CriticWrapper, RecordEpisodes, TextEnv
 from tests.scratch import ScratchEnv
 
@@ -157,6 +158,23 @@ def test_mistakes_come_as_often_as_epsilon_says(tmp_path: Path, epsilon: float) 
 def test_epsilon_is_a_probability(env: ScratchEnv, epsilon: float) -> None:
     with pytest.raises(ValueError, match=r"epsilon: expected a probability in \[0, 1\], actual: "):
         CriticWrapper(env, epsilon=epsilon)
+
+
+def test_critics_work_side_by_side(tmp_path: Path) -> None:
+    vector = ThreadVectorEnv([lambda: CriticWrapper(ScratchEnv(str(tmp_path), files=FILES), epsilon=0.5)] * 3)
+    _, infos = vector.reset(seed=1)
+    assert list(infos["executed"]) == ["", "", ""]
+    seen = []
+    for action in ("ls", "cat a.txt", "pwd", "exit"):
+        _, _, terminated, _, infos = vector.step([action] * 3)
+        seen += [(item is None, executed == action) for item, executed in zip(*_columns(infos), strict=True)]
+    assert set(seen) == {(True, True), (False, False)}
+    assert list(terminated) == [True] * 3
+    vector.close()
+
+
+def _columns(infos: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    return list(infos["perturbation"]), list(infos["executed"])
 
 
 def test_an_unknown_critic_is_refused(env: ScratchEnv) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..episode import Perturbation
@@ -22,11 +22,12 @@ _QUOTE_LIMIT = 160
 
 @dataclass(frozen=True)
 class _Intent:
-    """A move that is planned. `reason` is its own thought, without what is said when it is tried again."""
+    """A move that is planned: why, and what there is to say when it comes to be tried again (None: the same)."""
 
     action: str
     reason: str
     preface: str = ""
+    later: str | None = None
 
     @property
     def move(self) -> Move:
@@ -84,14 +85,15 @@ _WAIT = Move("", "It is still running; I wait for it.")
 def _repair(perturbation: Perturbation, intended: _Intent, doubt: str) -> list[_Intent]:
     """The moves that take `perturbation` back and end with the one that was `intended`."""
     repair = perturbation.repair
+    again = replace(intended, reason=intended.later or intended.reason, preface="")
     if repair is None:
-        return [_Intent(intended.action, intended.reason, preface=doubt)]
-    undo = [
-        _Intent(command, "The rest of it goes back as well." if number else repair.finding)
-        for number, command in enumerate(repair.undo)
-    ]
-    again = _Intent(intended.action, intended.reason, preface="" if undo else repair.finding)
-    return [_Intent(repair.diagnosis, doubt), *undo, again]
+        return [replace(again, preface=doubt)]
+    diagnosis = _Intent(repair.diagnosis, doubt, later="Now the look that I was about to take.")
+    if not repair.undo:
+        return [diagnosis, replace(again, preface=repair.finding)]
+    first = _Intent(repair.undo[0], repair.finding, later="Now I take back what I meant to take back.")
+    rest = [_Intent(command, "The rest of it goes back as well.") for command in repair.undo[1:]]
+    return [diagnosis, first, *rest, again]
 
 
 def _doubt(observation: str, info: Mapping[str, Any]) -> str:

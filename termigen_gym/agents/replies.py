@@ -110,11 +110,13 @@ def _split_thinking(text: str) -> tuple[str, str]:
 
 def _first_command(text: str) -> tuple[str, int]:
     """The command, and where its call begins in `text`."""
+    if text.lstrip().startswith("<think>"):
+        raise _Malformed("it ends before </think>")
     for find in _FORMS:
         found = find(text)
         if found is not None:
             return found
-    raise _Malformed("it ends before </think>" if text.lstrip().startswith("<think>") else "it has no tool call")
+    raise _Malformed("it has no tool call")
 
 
 def _tag(text: str) -> tuple[str, int] | None:

@@ -13,7 +13,7 @@ from .base import Move
 
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)^ {0,3}\1[ \t]*$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?:^|\n)[ \t]*\n((?:(?: {4}|\t)[^\n]*\n?|[ \t]*\n(?= {4}|\t))+)")
-_ABSOLUTE = re.compile(r"(?<![\w/.:<~])/(?:[\w.+-]+/)*[\w+-](?:[\w.+-]*[\w+-])?(?!/)")
+_ABSOLUTE = re.compile(r"(?<![\w/.:<~])/(?:[\w.+-]+/)*[\w+-](?:[\w.+-]*[\w+-])?(?![\w+/-])")
 _RELATIVE = re.compile(r"(?<=`)(?:[\w.+-]+/)*[\w+-][\w.+-]*\.[A-Za-z]\w{0,7}(?=`)")
 _SYSTEM = ("/bin/", "/dev/", "/lib/", "/proc/", "/sbin/", "/sys/", "/usr/bin/", "/usr/lib/", "/usr/sbin/")
 _END = "END_OF_EXAMPLE"

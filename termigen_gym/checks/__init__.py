@@ -15,9 +15,9 @@ from ..errors import EngineMissing, TermigenError
 from ..executor import Job, run_jobs
 from ..wrappers import TextEnv
 from .context import Check, Context, Finding, Report, Variant
-from .soundness import check_build, check_echo, check_load, check_mistakes, check_null, check_oracle, check_shape
+from .soundness import check_build, check_echo, check_load, check_mistakes, check_null, check_oracle, check_oracle_once, check_shape
 
-__all__ = ["CHECKS", "Check", "Context", "Finding", "Report", "Variant", "check_task", "check_tasks"]
+__all__ = ["CHECKS", "QUICK_CHECKS", "Check", "Context", "Finding", "Report", "Variant", "check_task", "check_tasks"]
 
 CHECKS: Mapping[str, Check] = {
     "load": check_load,
@@ -29,6 +29,9 @@ CHECKS: Mapping[str, Check] = {
     "mistakes": check_mistakes,
 }
 """All checks, in the order in which they run."""
+
+QUICK_CHECKS: Mapping[str, Check] = {"load": check_load, "build": check_build, "oracle": check_oracle_once}
+"""One play of each task."""
 
 _NEEDED = ("load", "build")
 """Where one of these fails, no later one is tried."""
@@ -59,24 +62,31 @@ def _run(check: Check, context: Context) -> Finding:
 class _CheckJob:
     """The checks of one task."""
 
-    def __init__(self, id: str, context: Context) -> None:
+    def __init__(self, id: str, context: Context, checks: Mapping[str, Check]) -> None:
         self._id = id
         self._context = context
+        self._checks = checks
 
     def run(self) -> Report:
-        return check_task(self._id, self._context)
+        return check_task(self._id, self._context, self._checks)
 
     def close(self) -> None:
         self._context.close()
 
 
 def check_tasks(
-    entries: Mapping[str, Entry], *, sandbox: str = "auto", workers: int = 2, on_report: Callable[[Report], None]
+    entries: Mapping[str, Entry],
+    *,
+    checks: Mapping[str, Check] = CHECKS,
+    sandbox: str = "auto",
+    workers: int = 2,
+    on_report: Callable[[Report], None],
 ) -> list[Report]:
     """Check many tasks, some at a time, and return the reports in the order of `entries`.
 
     Args:
         entries: by the id that their reports bear.
+        checks: those to run.
         sandbox: the engine.
         workers: tasks at a time.
         on_report: told of each as soon as it is done.
@@ -91,7 +101,7 @@ def check_tasks(
         on_report(report)
         return ()
 
-    jobs = (_CheckJob(id, Context(entry, _env_maker(entry, sandbox))) for id, entry in entries.items())
+    jobs = (_CheckJob(id, Context(entry, _env_maker(entry, sandbox)), checks) for id, entry in entries.items())
     run_jobs(jobs, workers, on_done)
     return [reports[id] for id in entries]
 

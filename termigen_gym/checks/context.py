@@ -121,7 +121,7 @@ class Context:
         """End what is being played. Called from another thread; nothing can be played any more."""
         self._closed.set()
         if self._env is not None:
-            self._env.close()
+            self._env.unwrapped.abort()  # type: ignore[attr-defined]
 
     @contextlib.contextmanager
     def _env_of_its_own(self) -> Iterator[TextEnv]:

@@ -71,7 +71,19 @@ def _idlers_earn_nothing(context: Context, idlers: Callable[[Task], Sequence[Age
 
 def check_oracle(context: Context) -> Finding:
     """The solution earns 1, in fresh sandboxes each time; in our own tasks every block ends with exit code 0."""
-    plays = [variant for variant in context.tasks for _ in range(2 if context.entry.kind == "task" else 1)]
+    return _solution_earns_1(context, [variant for variant in context.tasks for _ in range(_plays(context))])
+
+
+def check_oracle_once(context: Context) -> Finding:
+    """`check_oracle` in one play, of a family's first instance."""
+    return _solution_earns_1(context, list(context.tasks)[:1])
+
+
+def _plays(context: Context) -> int:
+    return 2 if context.entry.kind == "task" else 1
+
+
+def _solution_earns_1(context: Context, plays: Sequence[Variant]) -> Finding:
     problems = []
     for variant in plays:
         episode = context.play(Oracle(), variant)

@@ -11,10 +11,12 @@ from __future__ import annotations
 import array
 import atexit
 import contextlib
+import itertools
 import json
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -38,6 +40,11 @@ _DISK_LIMIT_MB = 4096
 # The launcher is imported by its own name: as termigen_gym.sandbox.launcher it would bring gymnasium along.
 _LAUNCH = "import sys; sys.path.append(sys.argv[1]); from launcher.loop import main; main()"
 _COPY_TIMEOUT_S = 120.0
+_ENTRYPOINT_S = 5.0
+_KILLED = 128 + signal.SIGKILL
+_READY = "termigen: the entrypoint has come to its command"
+# Each command carries a number of its own as a limit that the kernel does not enforce, and so does all that it starts.
+_marks = itertools.count(1 << 50)
 _INSTALL = "install it, e.g. `apt-get install bubblewrap buildah mmdebstrap uidmap`"
 _HOSTS = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\ttermigen\n"
 
@@ -208,10 +215,14 @@ class BubblewrapEngine(Engine):
         )
         box = BubblewrapSandbox(client, name, image, limits, {**image.env, **(env or {})})
         self._boxes.add(box)
-        own = {"etc/hosts": TreeFile(_HOSTS), "etc/hostname": TreeFile(b"termigen\n")}
-        box.unpack(pack(own), "/", folders=(image.workdir,))  # buildah leaves an empty WORKDIR out of the image
-        if image.entrypoint:
-            box.run_entrypoint()
+        try:
+            own = {"etc/hosts": TreeFile(_HOSTS), "etc/hostname": TreeFile(b"termigen\n")}
+            box.unpack(pack(own), "/", folders=(image.workdir,))  # buildah leaves an empty WORKDIR out of the image
+            if image.entrypoint:
+                box.run_entrypoint()
+        except BaseException:
+            box.stop()
+            raise
         return box
 
     def sweep(self) -> int:
@@ -267,11 +278,14 @@ class BubblewrapSandbox(Sandbox):
     ) -> ExecResult:
         """See `Sandbox.exec`."""
         request = self._request("exec", user=user, cwd=cwd, env=env, clean_env=clean_env)
-        request["argv"] = list(argv)
+        mark = next(_marks)
+        request |= {"argv": list(argv), "rlimits": {**self._rlimits, "RLIMIT_RSS": mark}}
         with _Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
             pipe.close_write()
-            pid = receive(channel).body["pid"]
-            return _collect(channel, pipe.read_end, timeout_s, lambda: self._kill_tree(pid))
+            result = _collect(channel, pipe.read_end, timeout_s, lambda: self._kill_marked(mark))
+        if result.exit_code == _KILLED and not self.alive():
+            raise SandboxDied(f"sandbox {self._name}: expected {argv[0]!r} to end, found the sandbox gone")
+        return result
 
     def put(self, archive: bytes, to: str = "/") -> None:
         """See `Sandbox.put`."""
@@ -287,19 +301,17 @@ class BubblewrapSandbox(Sandbox):
             request = {"op": "put", "box": self._name, "to": to, "folders": list(folders)}
             with _Pipe() as pipe, self._send(request, [body, pipe.write_end]) as channel:
                 pipe.close_write()
-                receive(channel)
                 done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing)
         finally:
             os.close(body)
         if done.exit_code != 0:
-            raise self._failure(f"put below {to}: {done.text.strip() or done.exit_code}")
+            raise self._failure(f"put below {to}: expected exit code 0, found {done.exit_code}")
 
     def read(self, path: str, limit: int = OUTPUT_LIMIT) -> bytes | None:
         """See `Sandbox.read`."""
         request = {"op": "read", "box": self._name, "path": path, "limit": limit}
         with _Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
             pipe.close_write()
-            receive(channel)
             done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing, limit)
         if done.exit_code == 3:
             return None
@@ -317,7 +329,7 @@ class BubblewrapSandbox(Sandbox):
 
     def kill_processes(self) -> None:
         """See `Sandbox.kill_processes`."""
-        with self._send({"op": "kill", "box": self._name}) as channel:
+        with self._send({"op": "kill", "box": self._name, "mark": None}) as channel:
             receive(channel)
 
     def alive(self) -> bool:
@@ -339,15 +351,37 @@ class BubblewrapSandbox(Sandbox):
                 self._client.ask({"op": "stop", "box": self._name})
 
     def run_entrypoint(self) -> None:
-        """Run the image's ENTRYPOINT as Docker would, beside the process that keeps the sandbox."""
+        """Run the image's ENTRYPOINT with a command that waits, and return when it has come to that command.
+
+        An entrypoint that does not come to it within a few seconds is a server of its own: it runs on.
+
+        Raises:
+            SandboxError: it failed.
+        """
         request = self._request("exec", user=None, cwd=None, env=None, clean_env=False)
-        request["argv"] = [*self.image.entrypoint, "sh", "-c", "sleep infinity"]
-        null = os.open("/dev/null", os.O_WRONLY)
-        try:
-            with self._send(request, [null]) as channel:
-                receive(channel)
-        finally:
-            os.close(null)
+        # The launcher would hold the command's output open: it goes on alone once it is ready.
+        waiting = ["/bin/sh", "-c", f"echo '{_READY}'; exec >/dev/null 2>&1; while :; do sleep 86400; done"]
+        request["argv"] = [*self.image.entrypoint, *waiting]
+        output = bytearray()
+        deadline = time.monotonic() + _ENTRYPOINT_S
+        with _Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
+            pipe.close_write()
+            poll = select.poll()
+            poll.register(channel, select.POLLIN)
+            poll.register(pipe.read_end, select.POLLIN)
+            while _READY.encode() not in output:
+                ready = [fd for fd, _ in poll.poll(max(deadline - time.monotonic(), 0) * 1000)]
+                if not ready:
+                    return
+                if pipe.read_end in ready and (part := os.read(pipe.read_end, 65536)):
+                    output += part
+                elif channel.fileno() in ready:
+                    code = receive(channel).body["exit"]
+                    shown = bytes(output[-800:]).decode("utf-8", "replace")
+                    expected = f"ENTRYPOINT {list(self.image.entrypoint)}: expected it to run its arguments"
+                    raise SandboxError(f"{expected}, found exit code {code}: {shown}")
+                else:
+                    poll.unregister(pipe.read_end)
 
     def _request(
         self, op: str, *, user: str | int | None, cwd: str | None, env: Mapping[str, str] | None, clean_env: bool
@@ -359,6 +393,7 @@ class BubblewrapSandbox(Sandbox):
             "cwd": cwd or self.image.workdir,
             "cwd_or_root": False,
             "env": {**({} if clean_env else self._env), **(env or {})},
+            "clean_env": clean_env,
             "rlimits": self._rlimits,
         }
 
@@ -367,9 +402,9 @@ class BubblewrapSandbox(Sandbox):
             raise SandboxDied(f"sandbox {self._name}: expected it running, found it stopped")
         return self._client.send(request, fds)
 
-    def _kill_tree(self, pid: int) -> None:
+    def _kill_marked(self, mark: int) -> None:
         with contextlib.suppress(SandboxError):
-            self._client.ask({"op": "kill_tree", "box": self._name, "pid": pid})
+            self._client.ask({"op": "kill", "box": self._name, "mark": mark})
 
     def _failure(self, text: str) -> SandboxError:
         return SandboxError(text) if self.alive() else SandboxDied(f"{text} (the sandbox is gone)")

@@ -131,6 +131,9 @@ class BuildahStore:
     def _build(self, command: list[str], name: str, timeout_s: float) -> None:
         try:
             done = self._run(command, timeout_s=timeout_s, check=False)
+            if done.returncode != 0 and done.stdout.rstrip().rpartition("\n")[2].startswith("STEP "):
+                # buildah can lose what a step said before it failed; the steps before it come from the cache
+                done = self._run(command, timeout_s=timeout_s, check=False)
         except subprocess.TimeoutExpired:
             raise BuildError(f"image {name}: expected it within {timeout_s:g} s, found it still building") from None
         if done.returncode != 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import tarfile
 from collections.abc import Iterator
 
@@ -45,6 +46,7 @@ def connect(version: str = "auto", timeout_s: float = API_TIMEOUT_S) -> docker.A
             "forward the daemon's socket (ssh -L) and name that"
         )
     try:
+        _knock()
         settings = docker.utils.kwargs_from_env()
         return docker.APIClient(version=version, timeout=timeout_s, max_pool_size=_CONNECTIONS, **settings)
     except _FAILURES as error:
@@ -52,6 +54,14 @@ def connect(version: str = "auto", timeout_s: float = API_TIMEOUT_S) -> docker.A
             f"docker engine: expected a daemon at {address()}, found: {error}; start it and see that this user may "
             "reach its socket, set DOCKER_HOST, or use the bubblewrap engine"
         ) from None
+
+
+def _knock() -> None:
+    """Raise OSError where a Unix socket takes no connection; the SDK would leave its own attempt open."""
+    kind, _, path = address().partition("://")
+    if kind == "unix":
+        with socket.socket(socket.AF_UNIX) as tried:
+            tried.connect(path)
 
 
 @contextlib.contextmanager

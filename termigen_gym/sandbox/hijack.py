@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _CHUNK = 1 << 18
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _HEADER = 8  # of a frame: which stream, three zeros, the size in four bytes
 
 
@@ -23,7 +25,7 @@ class Stream:
         self._response = response
         self._socket: socket.socket = reader.raw._sock
         self._socket.settimeout(0)
-        self._relayed: socket.socket | None = None
+        self._relayed: tuple[socket.socket, threading.Thread] | None = None
         # What came along with the HTTP headers lies in the reader's buffer; from here on only the socket is read.
         try:
             self._early: bytes = reader.read1(_CHUNK) or b""
@@ -66,44 +68,64 @@ class Stream:
 
     def fileno(self) -> int:
         """Return a blocking descriptor of what has not been read yet and, the other way, of the command's input."""
+        if isinstance(self._socket, ssl.SSLSocket):
+            self._relayed = self._relayed or _relay(self._socket)
+            return self._relayed[0].fileno()
         self._socket.settimeout(None)
-        if not isinstance(self._socket, ssl.SSLSocket):
-            return self._socket.fileno()
-        if self._relayed is None:
-            self._relayed = _relay(self._socket)
-        return self._relayed.fileno()
+        return self._socket.fileno()
 
     def close(self) -> None:
         """End the connection; the command is not told."""
+        if self._relayed is not None:
+            relayed, thread = self._relayed
+            relayed.close()
+            thread.join()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        if self._relayed is not None:
-            self._relayed.close()
         self._socket.close()
         self._response.close()
 
 
-def _relay(encrypted: ssl.SSLSocket) -> socket.socket:
-    """Return one end of a plain socket pair whose other end two threads connect with `encrypted`."""
+def _relay(encrypted: ssl.SSLSocket) -> tuple[socket.socket, threading.Thread]:
+    """Return one end of a plain socket pair, and the thread that connects its other end with `encrypted`."""
     ours, theirs = socket.socketpair()
+    thread = threading.Thread(target=_pump, args=(encrypted, theirs), daemon=True)
+    thread.start()
+    return ours, thread
 
-    def pump(source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(_CHUNK):
-                target.sendall(data)
-        for end in (encrypted, theirs):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
 
-    def both() -> None:
-        back = threading.Thread(target=pump, args=(theirs, encrypted), daemon=True)
-        back.start()
-        pump(encrypted, theirs)
-        back.join()
-        theirs.close()
+def _pump(encrypted: ssl.SSLSocket, plain: socket.socket) -> None:
+    """Carry bytes both ways until an end closes. One thread: two may not use an SSL connection at once."""
+    inward = outward = b""
+    encrypted.setblocking(False)
+    plain.setblocking(False)
+    with plain, contextlib.suppress(OSError, EOFError):
+        while True:
+            if inward or not encrypted.pending():
+                sources = [*(() if inward else (encrypted,)), *(() if outward else (plain,))]
+                targets = [*((plain,) if inward else ()), *((encrypted,) if outward else ())]
+                select.select(sources, targets, [])
+            inward = _send(plain, inward or _receive(encrypted))
+            outward = _send(encrypted, outward or _receive(plain))
 
-    threading.Thread(target=both, daemon=True).start()
-    return ours
+
+def _receive(source: socket.socket) -> bytes:
+    """Return what is there, b"" for nothing yet; EOFError at the end."""
+    try:
+        data = source.recv(_CHUNK)
+    except _NOT_NOW:
+        return b""
+    if not data:
+        raise EOFError
+    return data
+
+
+def _send(target: socket.socket, data: bytes) -> bytes:
+    """Send what can be sent at once and return the rest."""
+    try:
+        return data[target.send(data) :] if data else b""
+    except _NOT_NOW:
+        return data
 
 
 class Output:

@@ -42,7 +42,7 @@ esac
 exec env -i {env} "$program" "$@" 2>&1
 """
 
-# Kills what carries the mark $0 until a pass over the process list finds nothing more.
+# Kills what carries the mark $0 until a pass over the process list finds nothing more that lives.
 _KILL_MARKED = """
 pass=0
 while [ $pass -lt 100 ]; do
@@ -50,7 +50,10 @@ while [ $pass -lt 100 ]; do
     for process in /proc/[0-9]*; do
         while read -r max resident set soft rest; do
             if [ "$max $resident $set" = "Max resident set" ]; then
-                if [ "$soft" = "$0" ]; then kill -9 "${process#/proc/}"; found=1; fi
+                if [ "$soft" = "$0" ]; then
+                    read -r state <"$process/stat"
+                    case ${state##*) } in Z*) ;; *) kill -9 "${process#/proc/}"; found=1 ;; esac
+                fi
                 break
             fi
         done 2>/dev/null <"$process/limits"

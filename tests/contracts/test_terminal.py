@@ -59,7 +59,7 @@ CASES = (
     Case("a background job prints later", ("(sleep 0.1; echo late) & wait; echo done",), None, 0),
     Case("pager left by a key", ("LESS= less -X /etc/passwd", "q"), None, 0),
     Case("set -u and set -x", ("set -u", "set -x; true; set +x", "echo ok"), "ok\n"),
-    Case("our prompt printed by the agent", ("eval \"$PROMPT_COMMAND\"", "echo next"), "next\n"),
+    Case("our prompt printed by the agent", ('eval "$PROMPT_COMMAND"', "echo next"), "next\n"),
     Case("a changed PS1", ("PS1='(venv) $ '", "echo a", "echo b"), "b\n"),
     Case("the shell's output sent elsewhere", ("exec > /tmp/out", "echo lost", "exec > /dev/tty", "echo on"), "on\n"),
     Case("set -x leaves no trace of ours", ("set -x", "set +x", "true"), ""),

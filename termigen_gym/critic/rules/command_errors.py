@@ -58,7 +58,7 @@ def _swaps(word: str, keep: int) -> list[str]:
 
 
 # program -> (option that it refuses, as getopt_long takes unambiguous beginnings; what its help has instead)
-_WRONG_OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
+WRONG_OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "cat": (("--line-numbers", "--number"),),
     "chmod": (("--recurse", "--recursive"),),
     "cp": (("--recurse", "--recursive"), ("--keep-mode", "--preserve")),
@@ -89,9 +89,9 @@ _WRONG_OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
 def wrong_option(command: str, rng: np.random.Generator) -> Perturbation | None:
     """An option that the program does not have: it refuses before it does anything."""
     call = one_call(command, rng)
-    if call is None or call.program not in _WRONG_OPTIONS:
+    if call is None or call.program not in WRONG_OPTIONS:
         return None
-    wrong, right = pick(rng, _WRONG_OPTIONS[call.program])
+    wrong, right = pick(rng, WRONG_OPTIONS[call.program])
     name = wrong.partition("=")[0]
     about = path_in(call)
     on = "" if about is None else f" on {about}"
@@ -226,7 +226,7 @@ def misspelt_look(command: str, rng: np.random.Generator) -> Perturbation | None
     )
 
 
-_FIRST_LOOKS = (
+FIRST_LOOKS = (
     ("ls --sort-by=time", "ls --help 2>&1 | grep -e '--sort'", "ls spells it --sort=time, or simply -t"),
     ("ls --long-listing", "ls --help 2>&1 | grep -e ' -l '", "the long listing of ls is -l"),
     ("df --readable .", "df --help 2>&1 | grep -e '-h'", "df wants -h for sizes that one can read"),
@@ -240,7 +240,7 @@ _FIRST_LOOKS = (
 
 def wrong_first_look(command: str, rng: np.random.Generator) -> Perturbation | None:
     """For any action: a look around with an option that does not exist."""
-    action, diagnosis, right = pick(rng, _FIRST_LOOKS)
+    action, diagnosis, right = pick(rng, FIRST_LOOKS)
     program, option = action.split()[:2]
     name = option.partition("=")[0]
     thought = pick(

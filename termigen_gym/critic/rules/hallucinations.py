@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from ...episode import Perturbation, Repair
-from ..shell import main_program, only_looks, path_in, paths_in, tool_in, words
+from ..shell import only_looks, path_in, paths_in, tool_in, words
 from .base import one_call, one_look, pick, stem_of
 
 # Programs that refuse unknown long options before they do anything, and have none of those below.
-_REFUSING = words(
+REFUSING = words(
     "cat chmod cp cut df diff du grep head ls make md5sum mkdir mv nl od paste python3 rm sed sha256sum shuf sort stat "
     "tac tail tar touch tr uniq wc"
 )
-_SHOWS = {
+SHOWS = {
     "--json": "gives {about} as JSON, which is easy to go on with",
     "--as-table": "lays out {about} as a table that I can take in at a glance",
     "--explain": "says what to make of {about}",
 }
-_DOES = {
+DOES = {
     "--verify-result": "checks {about} by itself when it is done",
     "--explain": "says of {about} what it does and why",
     "--safe-mode": "leaves {about} as it was in case something goes wrong",
@@ -28,9 +28,9 @@ _DOES = {
 def imagined_option(command: str, rng: np.random.Generator) -> Perturbation | None:
     """A whole feature that the program never had."""
     call = one_call(command, rng)
-    if call is None or call.program not in _REFUSING:
+    if call is None or call.program not in REFUSING:
         return None
-    features = _SHOWS if only_looks(call) else _DOES
+    features = SHOWS if only_looks(call) else DOES
     option = pick(rng, sorted(features))
     what = features[option].format(about=path_in(call) or "all of it")
     thought = pick(rng, [f"{call.program} {option} {what}.", f"I call {call.program} with {option}: that {what}."])
@@ -123,13 +123,13 @@ def foreign_tool(command: str, rng: np.random.Generator) -> Perturbation | None:
 
 def absent_service(command: str, rng: np.random.Generator) -> Perturbation | None:
     """For any action: the state of a service that nobody installed."""
-    program = main_program(command)
+    about = tool_in(command) or next(iter(paths_in(command)), "this folder")
     service = pick(rng, ("build-cache", "job-queue", "file-indexer", "log-collector", "metadata-sync", "tree-watcher"))
     thought = pick(
         rng,
         [
-            f"What {program} sees comes by way of {service}, so I look first whether that service is up.",
-            f"Before {program} is of use {service} has to run; I ask for its state.",
+            f"All that concerns {about} goes through {service}, so I look first whether that service is up.",
+            f"{service} keeps {about} up to date; before I go on I ask for its state.",
         ],
     )
     return Perturbation(
@@ -139,7 +139,7 @@ def absent_service(command: str, rng: np.random.Generator) -> Perturbation | Non
         "rule: absent_service",
         Repair(
             f"ls -l /etc/init.d/{service} /lib/systemd/system/{service}.service",
-            f"There is no {service} here, neither a unit nor an init script; {program} needs none.",
+            f"There is no {service} here, neither a unit nor an init script. Nothing stands between me and {about}.",
         ),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import tarfile
@@ -35,7 +34,7 @@ def identity_userns() -> int:
     return fd
 
 
-def fork_by_way(pidfd: int, run: Callable[[], None], errors: int) -> int:
+def fork_by_way(pidfd: int, run: Callable[[], None], report: Callable[[str], None]) -> int:
     """Fork a child into another pid namespace by way of one that ends at once.
 
     An ordinary user's launcher could enter that namespace, but not come back to its own, which the host's root owns.
@@ -48,7 +47,7 @@ def fork_by_way(pidfd: int, run: Callable[[], None], errors: int) -> int:
             call("setns", pidfd, CLONE_NEWPID)
             pid = os.fork()
             if pid == 0:
-                child(run, errors)
+                child(run, report)
             os.write(write_end, str(pid).encode())
         except OSError as error:
             os.write(write_end, str(error).encode())
@@ -62,7 +61,7 @@ def fork_by_way(pidfd: int, run: Callable[[], None], errors: int) -> int:
     return int(answer)
 
 
-def child(run: Callable[[], None], errors: int) -> None:
+def child(run: Callable[[], None], report: Callable[[str], None]) -> None:
     """Run the body of a forked child; nothing of the launcher's loop may go on in it."""
     code = 126
     try:
@@ -72,8 +71,7 @@ def child(run: Callable[[], None], errors: int) -> None:
         run()
         code = 0
     except (OSError, ValueError, KeyError, Refused, tarfile.TarError) as error:
-        with contextlib.suppress(OSError):
-            os.write(errors, f"{error}\n".encode())
+        report(str(error))
     finally:
         os._exit(code)
 
@@ -86,34 +84,3 @@ def read_all(fd: int, close: bool = True) -> bytes:
     if close:
         os.close(fd)
     return b"".join(parts)
-
-
-def kill_tree(pid: int) -> None:
-    """Kill a child of ours and all that descends from it; they are stopped first, so that none escapes."""
-    seen: set[int] = set()
-    grown = True
-    while grown:
-        tree = _descendants(pid)
-        grown = bool(tree - seen)
-        for one in tree - seen:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(one, signal.SIGSTOP)
-        seen |= tree
-    for one in seen:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(one, signal.SIGKILL)
-
-
-def _descendants(pid: int) -> set[int]:
-    found, queue = {pid}, [pid]
-    while queue:
-        one = queue.pop()
-        try:
-            for thread in os.listdir(f"/proc/{one}/task"):
-                with open(f"/proc/{one}/task/{thread}/children") as file:
-                    new = {int(word) for word in file.read().split()} - found
-                found |= new
-                queue += new
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found

@@ -19,7 +19,7 @@ import tarfile
 import termios
 from typing import Any
 
-from .system import KEEP_ALIVE_PID, TIOCGPTPEER, TIOCSPTLCK, Refused
+from .system import TIOCGPTPEER, TIOCSPTLCK, Refused
 
 
 def _account(user: str) -> tuple[int, int, list[int], str]:
@@ -64,7 +64,8 @@ def _become(request: dict[str, Any]) -> dict[str, str]:
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(number, (value, value))
     environment = dict(request["env"])
-    environment.setdefault("HOME", home)
+    if not request["clean_env"]:
+        environment.setdefault("HOME", home)
     os.setgroups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
@@ -132,6 +133,8 @@ def run_put(request: dict[str, Any], fds: list[int]) -> None:
     os.umask(0)
     for folder in request["folders"]:
         os.makedirs(folder, mode=0o755, exist_ok=True)
+    if request["folders"]:
+        os.chmod("/dev/shm", 0o1777)
     with open(fds[0], "rb") as file, tarfile.open(fileobj=io.BytesIO(file.read())) as archive:
         for member in archive:
             target = posixpath.join(request["to"], member.name.lstrip("/"))
@@ -164,10 +167,8 @@ def run_read(request: dict[str, Any], fds: list[int]) -> None:
     """Write a regular file to `fds[0]`; exit code 3: there is none, 4: it can't be read."""
     try:
         fd = os.open(request["path"], os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        os._exit(3)
     except OSError as error:
-        os._exit(3 if error.errno in (errno.ENXIO, errno.ELOOP, errno.ENODEV) else 4)
+        os._exit(4 if error.errno in (errno.EIO, errno.ENOMEM, errno.EMFILE) else 3)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os._exit(3)
     left = int(request["limit"])
@@ -178,19 +179,29 @@ def run_read(request: dict[str, Any], fds: list[int]) -> None:
             view = view[os.write(fds[0], view) :]
 
 
-def run_kill() -> None:
-    """Stop, then kill, every process inside but the reaper, the keep-alive one and this one, until none is left."""
-    spared = {1, KEEP_ALIVE_PID, os.getpid()}
+def run_kill(mark: int | None) -> None:
+    """Stop, then kill, every process inside but process 1 and this one; with `mark` only those that carry it."""
+    spared = {1, os.getpid()}
     for kind in (signal.SIGSTOP, signal.SIGKILL, signal.SIGKILL):
         for _ in range(50):
             pids = {int(name) for name in os.listdir("/proc") if name.isdigit()} - spared
-            fresh = {pid for pid in pids if not _is_zombie(pid)}
-            for pid in fresh:
+            found = {pid for pid in pids if not _is_zombie(pid) and (mark is None or _mark(pid) == mark)}
+            for pid in found:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, kind)
-            if not fresh or kind == signal.SIGSTOP:
+            if not found or kind == signal.SIGSTOP:
                 break
             select.select([], [], [], 0.001)
+
+
+def _mark(pid: int) -> int | None:
+    """Read a process's limit of resident memory: the kernel ignores it, and children inherit it whatever they do."""
+    try:
+        with open(f"/proc/{pid}/limits") as file:
+            line = next(line for line in file if line.startswith("Max resident set"))
+        return int(line.split()[3])
+    except (OSError, StopIteration, ValueError):
+        return None
 
 
 def _is_zombie(pid: int) -> bool:

@@ -15,12 +15,13 @@ from collections.abc import Callable
 from typing import Any
 
 from . import inside
-from .forks import child, fork_by_way, identity_userns, kill_tree, read_all
+from .forks import child, fork_by_way, identity_userns, read_all
 from .groups import ControlGroup, control_group_roots
 from .system import (
     CLONE_NEWNS,
     CLONE_NEWPID,
     CLONE_NEWUSER,
+    KEEPER,
     MS_NODEV,
     MS_PRIVATE,
     MS_REC,
@@ -193,22 +194,21 @@ class Launcher:
         if operation == "alive":
             self._send(reply, {})
         elif operation == "exec":
-            self._watch(self._enter(box, lambda: inside.run_exec(request, fds), errors=fds[0]), reply)
+            self._watch(box, lambda: inside.run_exec(request, fds), reply)
         elif operation == "put":
-            self._watch(self._enter(box, lambda: inside.run_put(request, fds), errors=fds[1]), reply)
+            self._watch(box, lambda: inside.run_put(request, fds), reply)
         elif operation == "read":
-            self._watch(self._enter(box, lambda: inside.run_read(request, fds)), reply)
+            self._watch(box, lambda: inside.run_read(request, fds), reply)
         elif operation == "shell":
             self._shell(box, request, reply)
         elif operation == "kill":
-            self._kill(box, reply)
-        elif operation == "kill_tree":
-            kill_tree(request["pid"])
+            self._kill(box, request["mark"])
             self._send(reply, {})
 
-    def _watch(self, pid: int, reply: socket.socket) -> None:
+    def _watch(self, box: Box, run: Callable[[], None], reply: socket.socket) -> None:
+        """Let `run` go on inside; what keeps it from beginning, and its end, are said on `reply`."""
+        pid = self._enter(box, run, lambda text: self._send(reply, {"error": text, "code": "failed"}))
         self._waiting[pid] = reply
-        self._send(reply, {"pid": pid})
 
     def _stop(self, name: str) -> None:
         box = self._boxes.pop(name, None)
@@ -226,7 +226,10 @@ class Launcher:
         error_read, error_write = os.pipe2(os.O_CLOEXEC)
         pid = os.fork()
         if pid == 0:
-            child(lambda: self._run_bubblewrap(request, group, alive_read, info_write, error_write), error_write)
+            child(
+                lambda: self._run_bubblewrap(request, group, alive_read, info_write, error_write),
+                lambda text: _write(error_write, text),
+            )
         for fd in (alive_read, info_write, error_write):
             os.close(fd)
         info = read_all(info_read)
@@ -279,14 +282,16 @@ class Launcher:
         argv += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
         argv += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", *network]
         argv += ["--hostname", "termigen", "--die-with-parent", "--info-fd", str(info), "--clearenv", "--chdir", "/"]
+        # Root inside has the host's root's number, and the kernel's settings ask for no more than that.
+        argv += ["--ro-bind", "/proc/sys", "/proc/sys", "--ro-bind-try", "/proc/sysrq-trigger", "/proc/sysrq-trigger"]
+        argv += ["--as-pid-1"]
         # Given by descriptor, so that `ps` inside shows none of it.
         hidden = os.memfd_create("args", 0)
         os.write(hidden, "\0".join(argv).encode() + b"\0")
         os.lseek(hidden, 0, os.SEEK_SET)
-        keep_alive = ["/bin/sh", "-c", "echo ready; exec >&- 2>&-; read -r _"]
-        os.execv(self._settings["bwrap"], ["bwrap", "--args", str(hidden), "--", *keep_alive])
+        os.execv(self._settings["bwrap"], ["bwrap", "--args", str(hidden), "--", *KEEPER])
 
-    def _enter(self, box: Box, run: Callable[[], None], grouped: bool = True, errors: int = 2) -> int:
+    def _enter(self, box: Box, run: Callable[[], None], report: Callable[[str], None], grouped: bool = True) -> int:
         """Fork a child inside the sandbox's namespaces and control group; it runs `run` and ends.
 
         Without `grouped` it may run although the group's limits are used up.
@@ -297,7 +302,7 @@ class Launcher:
             run()
 
         if not self._settings["root"]:
-            return fork_by_way(box.pidfd, body, errors)
+            return fork_by_way(box.pidfd, body, report)
         call("setns", box.pidfd, CLONE_NEWPID)  # says where the next child is born
         try:
             pid = os.fork()
@@ -305,14 +310,14 @@ class Launcher:
             call("setns", self._own_pidns, CLONE_NEWPID)
             raise
         if pid == 0:
-            child(body, errors)
+            child(body, report)
         call("setns", self._own_pidns, CLONE_NEWPID)
         return pid
 
     def _shell(self, box: Box, request: dict[str, Any], reply: socket.socket) -> None:
         """Open a terminal of the sandbox's own devpts, send its master to the owner, run the shell on it."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = self._enter(box, lambda: inside.run_shell(request, theirs))
+        pid = self._enter(box, lambda: inside.run_shell(request, theirs), lambda text: None)
         theirs.close()
         with ours:
             data, ancillary, _, _ = ours.recvmsg(4096, socket.CMSG_LEN(4), socket.MSG_CMSG_CLOEXEC)
@@ -322,17 +327,21 @@ class Launcher:
         self._send(reply, {"pid": pid}, (master,))
         os.close(master)
 
-    def _kill(self, box: Box, reply: socket.socket) -> None:
-        """Kill all processes but the first two; forks are stopped meanwhile, so that no bomb outruns it."""
+    def _kill(self, box: Box, mark: int | None) -> None:
+        """Kill what carries the mark, or all but process 1; forks are stopped meanwhile, so that no bomb outruns it."""
         if box.group is not None:
             box.group.stop_forks(True, box.pids)
         try:
-            pid = self._enter(box, inside.run_kill, grouped=False)
+            pid = self._enter(box, lambda: inside.run_kill(mark), lambda text: None, grouped=False)
             os.waitpid(pid, 0)
         finally:
             if box.group is not None:
                 box.group.stop_forks(False, box.pids)
-        self._send(reply, {})
+
+
+def _write(fd: int, text: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(fd, f"{text}\n".encode())
 
 
 def main() -> None:

@@ -25,8 +25,16 @@ TIOCSPTLCK, TIOCGPTPEER = 0x40045431, 0x5441
 # FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, SETFCAP.
 KEPT_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 31)
 LAST_CAPABILITY = 63
-KEEP_ALIVE_PID = 2
-"""Inside the sandbox 1 is bubblewrap's reaper and 2 the process whose end ends the sandbox."""
+KEEPER = (
+    "/bin/sh",
+    "-c",
+    'trap "jobs; woken=1" CHLD; echo ready; exec >/dev/null 2>&1; '
+    'while :; do woken=; read -r line || [ "$woken" ] || exit; done',
+)
+"""Process 1 of a sandbox: it ends when its input does, and no process inside can kill it.
+
+It reaps what others leave; in dash only `jobs` does so without waiting.
+"""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

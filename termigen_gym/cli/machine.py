@@ -1,0 +1,125 @@
+"""``termigen doctor | images | demo``: this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Json, RunFolder, Sandbox, SandboxName, Seed, Workers
+
+if TYPE_CHECKING:
+    from ..conformance import CaseResult
+    from ..doctor import Diagnosis
+
+
+def doctor(
+    selfcheck: Annotated[bool, typer.Option("--selfcheck", help="Try each engine that answers, some minutes.")] = False,
+    sandbox: Annotated[
+        SandboxName, typer.Option(help="The engine to try with --selfcheck; auto: all.")
+    ] = SandboxName.auto,
+    as_json: Json = False,
+) -> None:
+    """Show what this machine has.
+
+    Engines, disk, packages, tasks; nothing is changed.
+    Exit code 3 when no engine answers, 1 when --selfcheck finds that one does not keep its contract.
+    """
+    from ..doctor import diagnose
+    from .screen import print_json
+
+    found = diagnose()
+    if not as_json:
+        _show_diagnosis(found)
+    asked = [state.name for state in found.engines if state.ok and sandbox in (SandboxName.auto, state.name)]
+    results = {name: _selfcheck(name, quiet=as_json) for name in asked} if selfcheck else {}
+    if as_json:
+        cases = {name: [vars(result) for result in cases] for name, cases in results.items()}
+        print_json({**found.to_dict(), **({"selfcheck": cases} if selfcheck else {})})
+    if found.auto is None:
+        raise typer.Exit(3)
+    if not all(result.ok for cases in results.values() for result in cases):
+        raise typer.Exit(1)
+
+
+def _show_diagnosis(found: Diagnosis) -> None:
+    from .screen import OUT, table
+
+    OUT.print(f"termigen-gym {found.version}, Python {found.python}, {found.system}", markup=False)
+    OUT.print(f"{found.tasks} tasks, {found.families} families")
+    engines = [(state.name, _yes(state.ok), _yes(state.base_image), state.detail) for state in found.engines]
+    OUT.print(table("engine", "answers", "base image", "", rows=engines))
+    OUT.print(f"auto takes: {found.auto or 'none, no engine answers'}")
+    if found.auto is not None and not all(state.base_image for state in found.engines if state.name == found.auto):
+        OUT.print("the base image is made when it is first needed, or now by: termigen images bootstrap")
+    for disk in found.disks:
+        OUT.print(f"free: {disk.free_gib:.1f} GiB at {disk.path}", markup=False)
+    for extra, missing in found.extras.items():
+        OUT.print(f"extra {extra}: {'missing ' + ', '.join(missing) if missing else 'installed'}", markup=False)
+
+
+def _yes(value: bool | None) -> str:
+    return "?" if value is None else "yes" if value else "no"
+
+
+def _selfcheck(name: str, *, quiet: bool) -> list[CaseResult]:
+    from ..conformance import CASES, run_cases
+    from ..sandbox import engine
+    from .screen import ERR, OUT
+
+    screen = ERR if quiet else OUT
+    results = []
+    for case in CASES:
+        (result,) = run_cases(engine(name), [case])
+        results.append(result)
+        mark, style = ("ok ", "green") if result.ok else ("NOT", "red")
+        screen.print(f"{mark} {name} {result.name}: {result.detail or result.shows}", style=style, markup=False)
+    return results
+
+
+def bootstrap(
+    sandbox: Sandbox = SandboxName.auto,
+    reference: Annotated[str, typer.Option(help="debian:<suite>-slim")] = "debian:bookworm-slim",
+    as_json: Json = False,
+) -> None:
+    """Make the base image from packages.
+
+    For where no registry can be reached; nothing is done where the engine has it.
+    """
+    from ..sandbox import engine
+    from ..sandbox.images import bootstrap as make
+    from .screen import ERR, OUT, print_json
+
+    chosen = engine(sandbox.value)
+    made = not chosen.has_image(reference)
+    if made:
+        make(chosen, reference, lambda line: ERR.print(line, markup=False, soft_wrap=True))
+    document: dict[str, Any] = {"engine": chosen.name, "reference": reference, "made": made}
+    if as_json:
+        print_json(document)
+    else:
+        OUT.print(f"{chosen.name} {'now has' if made else 'already had'} {reference}", markup=False)
+
+
+def demo(
+    out: RunFolder = Path("demo-run"),
+    episodes: Annotated[int, typer.Option(min=2, help="How many to collect.")] = 60,
+    seed: Seed = 0,
+    workers: Workers = 2,
+    sandbox: Sandbox = SandboxName.auto,
+    as_json: Json = False,
+) -> None:
+    """Do the whole job once, small.
+
+    Check the tasks, collect episodes, export them, fine-tune a tiny model, evaluate it before and after.
+    """
+    from ..demo import DemoPlan, run_demo
+    from .screen import OUT, print_json, progress, table
+
+    with progress() as on_progress:
+        result = run_demo(DemoPlan(out, episodes, seed, workers, sandbox.value), on_progress)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        OUT.print(table("", "", rows=result.rows()))

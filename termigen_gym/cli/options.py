@@ -1,0 +1,95 @@
+"""Options that several commands share, and how ids are given on the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..catalog import Entry, entries, find
+from ..errors import TaskError
+from ..registration import env_id, task_name
+
+
+class SandboxName(StrEnum):
+    """Engines by name."""
+
+    auto = "auto"
+    docker = "docker"
+    bubblewrap = "bubblewrap"
+
+
+class CriticName(StrEnum):
+    """Critics by name."""
+
+    rule = "rule"
+    none = "none"
+
+
+class Difficulty(StrEnum):
+    """Of family instances."""
+
+    easy = "easy"
+    medium = "medium"
+    hard = "hard"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Sandbox = Annotated[
+    SandboxName, typer.Option(help="Engine; auto takes docker where a daemon answers, else bubblewrap.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="All that is random comes from it.")]
+Workers = Annotated[int, typer.Option(min=1, help="How many at a time.")]
+RunFolder = Annotated[Path, typer.Option(file_okay=False, help="Folder of the run; an interrupted one is resumed.")]
+TaskGlob = Annotated[str, typer.Option(help="Which tasks, by name or id; * and ? match, commas separate.")]
+Epsilon = Annotated[float, typer.Option(min=0.0, max=1.0, help="Probability of a mistake at each step.")]
+MaxSteps = Annotated[int | None, typer.Option(min=1, help="Turns of an episode; the task's own where not given.")]
+AgentName = Annotated[str | None, typer.Option(help="oracle, null, echo, human, local, or module:Class.")]
+
+
+def matching_ids(glob: str) -> tuple[str, ...]:
+    """Return the ids whose name or id matches one of the comma-separated patterns, sorted.
+
+    Raises:
+        TaskError: a pattern matches nothing; names the near ones where it is a plain name.
+    """
+    names = {name: env_id(name) for name in entries()}
+    patterns = [part.strip() for part in glob.split(",") if part.strip()]
+    found = {id for pattern in patterns for id in _matches(pattern, names)}
+    if not found:
+        raise TaskError(f"tasks {glob!r}: expected names or patterns, found none")
+    return tuple(sorted(found))
+
+
+def _matches(pattern: str, names: Mapping[str, str]) -> list[str]:
+    if not any(sign in pattern for sign in "*?["):
+        return [env_id(find(task_name(pattern)).name)]
+    hits = [id for name, id in names.items() if fnmatch.fnmatch(name, pattern) or fnmatch.fnmatch(id, pattern)]
+    if not hits:
+        raise TaskError(f"tasks {pattern!r}: expected to match some of the {len(names)} known tasks, found none")
+    return hits
+
+
+def entry_named(text: str) -> Entry:
+    """Return the entry of an id, of a name, or of a task folder's path.
+
+    Raises:
+        TaskError: there is none; names the near ones.
+    """
+    if Path(text, "task.toml").is_file() and task_name(text) not in entries():
+        return find(str(Path(text).resolve()))
+    return find(text if Path(text).is_dir() else task_name(text))
+
+
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn a ValueError into a usage error: for what checks the arguments that a user gave."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

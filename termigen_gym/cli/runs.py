@@ -1,0 +1,250 @@
+"""``termigen collect | export | eval``: many episodes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import (
+    AgentName,
+    CriticName,
+    Difficulty,
+    Epsilon,
+    Json,
+    MaxSteps,
+    RunFolder,
+    Sandbox,
+    SandboxName,
+    Seed,
+    TaskGlob,
+    Workers,
+    matching_ids,
+    usage_errors,
+)
+
+if TYPE_CHECKING:
+    from ..collect import CollectSummary
+    from ..score import Rate, Score
+
+Checkpoint = Annotated[str | None, typer.Option(help="Play with this checkpoint (agent local).")]
+Temperature = Annotated[float | None, typer.Option(min=0.0, help="Of a model's sampling.")]
+
+
+class Format(StrEnum):
+    """Export formats."""
+
+    tokens = "tokens"
+    messages = "messages"
+
+
+class PolicyName(StrEnum):
+    """Which turns are trained on."""
+
+    no_errors = "no-errors"
+    all = "all"
+    recovery_only = "recovery-only"
+
+
+def collect(
+    out: RunFolder,
+    tasks: TaskGlob = "*",
+    episodes: Annotated[int, typer.Option(min=1, help="How many, over the tasks in turn.")] = 100,
+    agent: AgentName = None,
+    critic: Annotated[CriticName, typer.Option(help="Who puts mistakes in place of actions.")] = CriticName.rule,
+    epsilon: Epsilon = 0.2,
+    seed: Seed = 0,
+    difficulty: Annotated[Difficulty | None, typer.Option(help="Of families; drawn where not given.")] = None,
+    max_steps: MaxSteps = None,
+    workers: Workers = 2,
+    sandbox: Sandbox = SandboxName.auto,
+    checkpoint: Checkpoint = None,
+    temperature: Temperature = None,
+    as_json: Json = False,
+) -> None:
+    """Play many episodes and keep them.
+
+    The same --out goes on where it was interrupted; what is played is fixed by the arguments and the seed.
+    Exit code 3 when episodes are left without a verdict.
+    """
+    from ..collect import collect as play_all
+    from ..plan import Plan
+    from .agents import agent_choice
+    from .screen import print_json, progress
+
+    name, options = agent_choice(agent, checkpoint, temperature)
+    with usage_errors():
+        plan = Plan(
+            tasks=matching_ids(tasks),
+            episodes=episodes,
+            agent=name,
+            agent_options=options,
+            critic=critic.value,
+            epsilon=epsilon,
+            seed=seed,
+            difficulty=None if difficulty is None else difficulty.value,
+            max_steps=max_steps,
+            workers=workers,
+            sandbox=sandbox.value,
+        )
+    with progress() as on_progress:
+        summary = play_all(plan, out, on_progress)
+    if as_json:
+        print_json(summary.to_dict())
+    else:
+        _show_summary(summary)
+    raise typer.Exit(3 if summary.errors else 0)
+
+
+def _show_summary(summary: CollectSummary) -> None:
+    from .screen import ERR, OUT, table
+
+    injected = ", ".join(f"{count} {kind}" for kind, count in summary.injected.items() if count) or "none"
+    rows = [
+        ("episodes", summary.episodes),
+        ("solved", summary.solved),
+        ("mistakes injected", f"{sum(summary.injected.values())}: {injected}"),
+        ("recovered", f"{summary.recovered} of {summary.perturbed} episodes with mistakes"),
+        ("steps", summary.steps),
+        ("seconds in the environment", f"{summary.env_s:.1f}"),
+        ("played now", f"{summary.played} in {summary.wall_s:.1f} s, {summary.episodes_per_s:.2f}/s"),
+        ("without a verdict", summary.errors),
+        ("run", summary.run),
+    ]
+    OUT.print(table("", "", rows=rows))
+    if summary.errors and summary.last_error is not None:
+        ERR.print(f"last failure: {summary.last_error['type']}: {summary.last_error['message']}", markup=False)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.", exists=True, file_okay=False)],
+    format: Annotated[Format, typer.Option(help="tokens for training, messages for everything else.")],
+    out: Annotated[Path, typer.Option(help="File to write.", dir_okay=False)],
+    policy: Annotated[
+        PolicyName, typer.Option(help="Which of the agent's turns are trained on.")
+    ] = PolicyName.no_errors,
+    tokenizer: Annotated[str | None, typer.Option(help="Folder or hub name; for tokens.")] = None,
+    max_length: Annotated[int, typer.Option(min=64, help="Tokens of a window; for tokens.")] = 20_000,
+    min_pass_rate: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Leave out episodes with fewer tests passed.")
+    ] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Write a run as training data."""
+    from dataclasses import asdict
+
+    from ..export import write_messages, write_tokens
+    from ..store import EpisodeStore
+    from .screen import OUT, print_json, table
+
+    if (format == Format.tokens) != (tokenizer is not None):
+        raise typer.BadParameter("expected --tokenizer with --format tokens, and only there")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    store = EpisodeStore(run)
+    stats: Any
+    if tokenizer is not None:
+        from training.tokenizer import load_tokenizer
+
+        stats = write_tokens(
+            store,
+            load_tokenizer(tokenizer),
+            out,
+            policy=policy.value,
+            max_length=max_length,
+            min_pass_rate=min_pass_rate,
+        )
+    else:
+        stats = write_messages(store, out, policy=policy.value, min_pass_rate=min_pass_rate)
+    document = {**asdict(stats), "out": str(out)}
+    if as_json:
+        print_json(document)
+    else:
+        OUT.print(table("", "", rows=[(name.replace("_", " "), value) for name, value in document.items()]))
+
+
+def evaluate(
+    tasks: TaskGlob,
+    out: RunFolder,
+    k: Annotated[int, typer.Option("--k", min=1, help="Of pass@k.")] = 1,
+    n: Annotated[int | None, typer.Option("--n", min=1, help="Attempts at each task; k where not given.")] = None,
+    agent: Annotated[str | None, typer.Option(help="oracle, null, echo, local, or module:Class.")] = None,
+    checkpoint: Checkpoint = None,
+    temperature: Temperature = None,
+    critic: Annotated[CriticName, typer.Option(help="Mistakes to recover from.")] = CriticName.none,
+    epsilon: Epsilon = 0.2,
+    seed: Seed = 0,
+    difficulty: Annotated[Difficulty | None, typer.Option(help="Of families; drawn where not given.")] = None,
+    max_steps: MaxSteps = None,
+    workers: Workers = 2,
+    sandbox: Sandbox = SandboxName.auto,
+    as_json: Json = False,
+) -> None:
+    """Score an agent: pass@k and more.
+
+    Each task is played several times; mean reward and recovery rate come with it.
+    Exit code 3 when attempts are left without a verdict; they are counted apart, not as failures.
+    """
+    from ..evaluate import evaluate as score_all
+    from ..plan import Plan
+    from .agents import agent_choice
+    from .screen import print_json, progress
+
+    if agent is None and checkpoint is None:
+        raise typer.BadParameter("expected --agent or --checkpoint")
+    if n is not None and n < k:
+        raise typer.BadParameter(f"expected at least {k} attempts for pass@{k}, found {n}", param_hint="--n")
+    name, options = agent_choice(agent, checkpoint, temperature)
+    ids = matching_ids(tasks)
+    with usage_errors():
+        plan = Plan(
+            tasks=ids,
+            episodes=(n or k) * len(ids),
+            agent=name,
+            agent_options=options,
+            critic=critic.value,
+            epsilon=epsilon,
+            seed=seed,
+            difficulty=None if difficulty is None else difficulty.value,
+            max_steps=max_steps,
+            workers=workers,
+            sandbox=sandbox.value,
+        )
+    with progress() as on_progress:
+        result = score_all(plan, out, k, on_progress)
+    if as_json:
+        print_json({"run": str(out), **result.to_dict()})
+    else:
+        _show_score(result)
+    raise typer.Exit(3 if result.errors else 0)
+
+
+def _show_score(result: Score) -> None:
+    from .screen import OUT, table
+
+    columns = ("task", ">attempts", ">solved", f">pass@{result.k}", ">mean reward", ">recovered", ">errors")
+    rows = [
+        (
+            row.task_id,
+            row.n,
+            row.solved,
+            _figure(row.pass_at_k),
+            _figure(row.mean_reward),
+            f"{row.recovered}/{row.perturbed}",
+            row.errors,
+        )
+        for row in result.tasks
+    ]
+    OUT.print(table(*columns, rows=rows))
+    OUT.print(f"pass@{result.k} {_rate(result.pass_at_k)}   solved {_rate(result.solved)}")
+    OUT.print(f"mean reward {_figure(result.mean_reward)}   recovery rate {_rate(result.recovery)}")
+    OUT.print(f"{result.n} attempts with a verdict, {result.errors} without")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _rate(rate: Rate) -> str:
+    return "-" if rate.value is None else f"{rate.value:.3f} (95 %: {rate.low:.3f} to {rate.high:.3f})"

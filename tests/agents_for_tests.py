@@ -1,0 +1,39 @@
+"""Agents that are loaded by name."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from termigen_gym.agents import Move, Oracle
+from termigen_gym.task import Task
+
+
+class Clumsy:
+    """Fails in its own code."""
+
+    name = "clumsy"
+    model: str | None = None
+
+    def begin(self, task: Task, observation: str, info: Mapping[str, Any]) -> None: ...
+
+    def act(self, observation: str, info: Mapping[str, Any]) -> Move:
+        return Move(str(1 / 0))
+
+    def usage(self) -> Mapping[str, float]:
+        return {}
+
+
+class OnceThenWait(Oracle):
+    """Plays two episodes, then sleeps in every later one unless $GO_ON is set."""
+
+    _begun = itertools.count()
+
+    def begin(self, task: Task, observation: str, info: Mapping[str, Any]) -> None:
+        super().begin(task, observation, info)
+        self._waits = next(self._begun) >= 2 and "GO_ON" not in os.environ
+
+    def act(self, observation: str, info: Mapping[str, Any]) -> Move:
+        return Move("sleep 600") if self._waits else super().act(observation, info)

@@ -1,0 +1,88 @@
+"""Every command and every Python block in README.md runs as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from termigen_gym.sandbox.base import Engine
+
+ROOT = Path(__file__).parent.parent
+TEXTS = {path: (ROOT / path).read_text() for path in ("README.md", "benchmarks/README.md")}
+BLOCKS = [match for text in TEXTS.values() for match in re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)]
+PYTHON = [code for kind, code in BLOCKS if kind == "python"]
+COMMANDS = [
+    line[2:].split("  #")[0].strip()
+    for kind, text in BLOCKS
+    if kind == "console"
+    for line in text.splitlines()
+    if line.startswith("$ ")
+]
+# These need a GPU and a model's weights: their arguments are parsed, and that is all that can be tried everywhere.
+PARSED_ONLY = ("Qwen/", "--checkpoint")
+
+
+def run(argv: list[str], cwd: Path, **env: str) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    known = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **env}
+    done = subprocess.run(argv, cwd=cwd, env=known, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_texts_have_commands() -> None:
+    assert len(PYTHON) >= 2
+    assert len(COMMANDS) >= 10
+
+
+@pytest.mark.parametrize("code", PYTHON, ids=range(len(PYTHON)))
+def test_python_blocks_run(code: str, engine: Engine, tmp_path: Path) -> None:
+    code = code.replace('-v0")', f'-v0", sandbox={engine.name!r})').replace('-v0", num', f'-v0", sandbox={engine.name!r}, num')
+    run([sys.executable, "-W", "error::UserWarning", "-c", code], tmp_path)
+
+
+def test_the_figures_in_the_comments_are_right(tmp_path: Path) -> None:
+    shown = run([sys.executable, "-c", PYTHON[0]], tmp_path)
+    assert " 2 prompt\n" in shown
+    assert "\n0.0 {" in shown
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
+def test_make_targets_exist(command: str) -> None:
+    run([*shlex.split(command), "--dry-run"], ROOT)
+
+
+def runnable() -> list[str]:
+    return [c for c in COMMANDS if c.startswith("termigen ") and not any(part in c for part in PARSED_ONLY)]
+
+
+def test_termigen_commands_run_in_order(tmp_path: Path) -> None:
+    for command in runnable():
+        words = shlex.split(command)
+        if words[1] == "play" and "--agent" not in words:
+            continue
+        run([sys.executable, "-c", "from termigen_gym.cli import main; main()", *words[1:]], tmp_path)
+    assert (tmp_path / "runs/first.messages.jsonl").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if any(part in c for part in PARSED_ONLY)])
+def test_the_other_commands_name_options_that_exist(command: str, tmp_path: Path) -> None:
+    words = shlex.split(command)
+    start = [sys.executable, "-m", "training.sft"]
+    if words[0] == "termigen":
+        start = [sys.executable, "-c", "from termigen_gym.cli import main; main()", words[1]]
+    offered = run([*start, "--help"], tmp_path, COLUMNS="200")
+    for word in words:
+        if word.startswith("--"):
+            assert re.search(rf"{word}\b", offered), f"{command}: {word} is not offered"
+
+
+def test_every_command_is_covered() -> None:
+    others = [c for c in COMMANDS if not c.startswith(("make ", "termigen ")) and not any(p in c for p in PARSED_ONLY)]
+    assert others == [".venv/bin/python benchmarks/latency.py --json"]
