@@ -1,0 +1,224 @@
+"""Compares the findings with the instance's truth and tries the log rotation."""
+
+import csv
+import grp
+import gzip
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+FACTS = json.loads(Path("/tests/instance.json").read_text())
+LEVEL = FACTS["difficulty"]
+BASE = Path("/var/log") / FACTS["platform"]
+CONF = Path("/etc/logrotate.d") / FACTS["platform"]
+ROTATION = FACTS["rotation"]
+rotated_only = pytest.mark.skipif(LEVEL == "easy", reason="no rotation in this instance")
+
+
+def report():
+    """The agent's report."""
+    path = Path("/app/report.json")
+    assert path.is_file(), "/app/report.json is missing"
+    value = json.loads(path.read_text())
+    assert isinstance(value, dict)
+    return value
+
+
+def incidents():
+    """Pairs (the report's incident, the true one)."""
+    found = report()
+    found = found["incidents"] if LEVEL == "hard" else [found]
+    by_host = {x["host"]: x for x in found}
+    assert len(found) == len(by_host) == len(FACTS["incidents"]), "number of incidents"
+    assert set(by_host) == {x["host"] for x in FACTS["incidents"]}, "faulty hosts"
+    return [(by_host[x["host"]], x) for x in FACTS["incidents"]]
+
+
+def content(path):
+    """A file's content, unpacked when it is gzipped."""
+    data = Path(path).read_bytes()
+    return gzip.decompress(data) if str(path).endswith(".gz") else data
+
+
+def same(path, pristine):
+    """Whether the file holds what the log of that path held."""
+    size, digest = FACTS["logs"][pristine]
+    if not Path(path).is_file():
+        return False
+    data = content(path)
+    return len(data) == size and hashlib.sha256(data).hexdigest() == digest
+
+
+def is_empty(path):
+    """Whether the path is a file without content."""
+    return Path(path).is_file() and Path(path).stat().st_size == 0
+
+
+def attributes(path):
+    """Mode, owner and group of a file."""
+    info = os.stat(path)
+    return f"{info.st_mode & 0o7777:04o}", pwd.getpwuid(info.st_uid).pw_name, grp.getgrgid(info.st_gid).gr_name
+
+
+def test_host_and_cause():
+    """The report names the faulty host or hosts, and the right cause of each."""
+    for found, true in incidents():
+        assert found["cause"] == true["cause"]
+
+
+def test_chain_of_first_failed_request():
+    """`chain` lists the hosts of the first failed request from the edge to the faulty host."""
+    for found, true in incidents():
+        assert found["chain"] == true["chain"]
+
+
+def test_number_of_failed_requests():
+    """`failed_requests` is the number of requests that failed because of the host."""
+    for found, true in incidents():
+        assert found["failed_requests"] == len(true["requests"]) and not isinstance(found["failed_requests"], str)
+
+
+def test_customers():
+    """`customers` lists exactly the customers that were hit, sorted."""
+    for found, true in incidents():
+        assert found["customers"] == true["customers"]
+
+
+@pytest.mark.skipif(LEVEL == "easy", reason="not asked for in this instance")
+def test_routes():
+    """`routes` lists exactly the routes on which requests failed, sorted."""
+    for found, true in incidents():
+        assert found["routes"] == true["routes"]
+
+
+@pytest.mark.skipif(LEVEL != "hard", reason="not asked for in this instance")
+def test_clock():
+    """`clock` names the host with the wrong clock and its offset within two seconds."""
+    found, true = report()["clock"], FACTS["clock"]
+    assert found["host"] == true["host"]
+    assert abs(float(found["offset_s"]) - true["offset_s"]) <= 2
+
+
+def test_failed_requests_listed():
+    """failed.csv has exactly the failed requests, each once, with customer (and order and host where asked for)."""
+    path = Path("/app/failed.csv")
+    assert path.is_file(), "/app/failed.csv is missing"
+    rows = [
+        [c.strip() for c in row]
+        for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines())
+        if any(c.strip() for c in row)
+    ]
+    columns = {"easy": 2, "medium": 3, "hard": 4}[LEVEL]
+    assert rows and rows[0] == ["request", "customer", "order", "host"][:columns]
+    wanted = [[*request, true["host"]][:columns] for true in FACTS["incidents"] for request in true["requests"]]
+    assert sorted(rows[1:]) == sorted(wanted)
+
+
+@pytest.mark.skipif(LEVEL != "easy", reason="not asked for in this instance")
+def test_log_is_archived_and_emptied():
+    """The faulty host's log is in the archive byte for byte, and an empty log is in its place."""
+    host = FACTS["incidents"][0]["host"]
+    log = BASE / host.rsplit("-", 1)[0] / f"{host}.log"
+    archive = BASE / "archive" / f"{host}.log.gz"
+    assert archive.is_file() and archive.read_bytes()[:2] == b"\x1f\x8b"
+    assert same(archive, str(log))
+    assert log.is_file() and log.stat().st_size == 0
+
+
+def test_other_logs_are_untouched():
+    """Logs that were not to be put aside or rotated are as they were."""
+    hosts = {x["host"] for x in FACTS["incidents"]} if LEVEL == "easy" else set()
+    for path, (size, _) in FACTS["logs"].items():
+        if not path.endswith(".log"):
+            continue
+        aside = Path(path).stem in hosts if LEVEL == "easy" else size > ROTATION["limit"]
+        if not aside:
+            assert same(path, path), f"{path} was changed"
+            older = path + ".1.gz"
+            if older in FACTS["logs"]:
+                assert same(older, older), f"{older} was changed"
+            else:
+                assert not any(Path(x).exists() for x in (older, path + ".1")), f"{path} was rotated"
+
+
+@rotated_only
+def test_rotation_was_applied_once():
+    """Each log above the limit was rotated once; older parts moved on; the new log is empty with the right mode."""
+    newest = ".1" if ROTATION["delay"] else ".1.gz"
+    for path, (size, _) in FACTS["logs"].items():
+        if path.endswith(".log") and size > ROTATION["limit"]:
+            assert is_empty(path), f"{path} is not empty"
+            assert attributes(path) == (ROTATION["mode"], "root", "adm"), path
+            assert same(path + newest, path), f"{path}{newest}"
+            if path + ".1.gz" in FACTS["logs"]:
+                assert same(path + ".2.gz", path + ".1.gz"), f"{path}.2.gz"
+            else:
+                assert not Path(path + ".2.gz").exists() and not Path(path + ".2").exists()
+
+
+@pytest.fixture
+def fresh_tree(tmp_path):
+    """An empty log tree in place of the agent's, which comes back afterwards."""
+    kept = Path(str(BASE) + ".kept-by-tests")
+    BASE.rename(kept)
+    (BASE / "svc").mkdir(parents=True)
+    try:
+        yield BASE / "svc"
+    finally:
+        shutil.rmtree(BASE)
+        kept.rename(BASE)
+
+
+def rotate(tmp_path, logs):
+    """One run of logrotate with the agent's configuration; as far as it knows, all logs were last rotated long ago."""
+    state = tmp_path / "state"
+    if not state.exists():
+        state.write_text("logrotate state -- version 2\n" + "".join(f'"{p}" 2015-1-1-1:0:0\n' for p in logs))
+    command = ["/usr/sbin/logrotate", "-s", str(state), str(CONF)]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=30, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, check=False
+    )
+
+
+@rotated_only
+def test_configuration_keeps_the_right_number(fresh_tree, tmp_path):
+    """On a fresh tree the configuration rotates by size, compresses, keeps the right number, creates the new log with the right mode."""
+    assert CONF.is_file(), f"{CONF} is missing"
+    CONF.chmod(0o644)
+    log, keep = fresh_tree / "big.log", ROTATION["keep"]
+    rounds = keep + 2
+    for i in range(rounds):
+        log.write_bytes(f"round {i:03d}\n".encode() * (ROTATION["limit"] // 10 + 200))
+        result = rotate(tmp_path, [log])
+        assert result.returncode == 0, result.stderr
+        assert is_empty(log), f"round {i}: not rotated"
+        assert attributes(log) == (ROTATION["mode"], "root", "adm")
+    for k in range(1, keep + 1):
+        plain = k == 1 and ROTATION["delay"]
+        part = fresh_tree / f"big.log.{k}{'' if plain else '.gz'}"
+        assert part.is_file(), f"{part.name} is missing"
+        assert content(part).startswith(f"round {rounds - k:03d}\n".encode()), f"{part.name} holds another round"
+    assert len(list(fresh_tree.iterdir())) == keep + 1, sorted(p.name for p in fresh_tree.iterdir())
+
+
+@rotated_only
+def test_configuration_leaves_small_and_empty_logs(fresh_tree, tmp_path):
+    """Logs below the limit are not rotated however old they are; empty ones never; a missing log is no error."""
+    assert CONF.is_file(), f"{CONF} is missing"
+    CONF.chmod(0o644)
+    small, empty = fresh_tree / "small.log", fresh_tree / "empty.log"
+    small.write_bytes(b"x" * (ROTATION["limit"] * 9 // 10))
+    empty.write_bytes(b"")
+    result = rotate(tmp_path, [small, empty])
+    assert result.returncode == 0, result.stderr
+    assert sorted(p.name for p in fresh_tree.iterdir()) == ["empty.log", "small.log"]
+    assert small.stat().st_size == ROTATION["limit"] * 9 // 10
+    shutil.rmtree(fresh_tree)
+    result = rotate(tmp_path, [])
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,191 @@
+"""Builds the agent's tree in a copy, and the shipped tree with the agent's patch, and tries both on hidden inputs."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+FACTS = json.loads(Path("/tests/instance.json").read_text())
+ROOT = Path("/app") / FACTS["tool"]
+PATCH = Path("/app/repair.patch")
+LEVEL = FACTS["difficulty"]
+ENV = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "ASAN_OPTIONS": "detect_leaks=0",
+}
+FIXED = [path for path in FACTS["shipped"] if path == "README.md" or path.startswith("tests/")]
+SOURCES = sorted(path for path in FACTS["shipped"] if path.startswith("src/") and path.endswith(".c"))
+
+
+def run(command, folder, seconds=60):
+    """A command's result; never raises on its exit code."""
+    return subprocess.run(
+        command, cwd=folder, env=ENV, capture_output=True, text=True, errors="replace", timeout=seconds, check=False
+    )
+
+
+def text_of(path):
+    """A file's text, or None where there is no file."""
+    return path.read_text(errors="replace") if path.is_file() else None
+
+
+def copy_clean(target):
+    """A copy of the agent's tree without anything built, with README.md and tests/ as shipped."""
+    assert ROOT.is_dir(), f"{ROOT} is missing"
+    shutil.copytree(ROOT, target, symlinks=True, ignore=shutil.ignore_patterns("build", "*.o", "*.a", "*.so", "*.d"))
+    restore_fixed(target)
+    return target
+
+
+def restore_fixed(folder):
+    """Puts README.md and tests/ back as shipped."""
+    for path in FIXED:
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.write_text(FACTS["shipped"][path])
+        file.chmod(0o755 if FACTS["shipped"][path].startswith("#!") else 0o644)
+
+
+def make(folder, *arguments):
+    """make, which must succeed."""
+    result = run(["make", *arguments], folder)
+    assert result.returncode == 0, f"make {' '.join(arguments)} failed:\n{(result.stdout + result.stderr)[-2500:]}"
+    return result
+
+
+def check_cases(tool, folder):
+    """Every hidden case gives the right output and exit code."""
+    wrong = []
+    for case in FACTS["cases"]:
+        result = subprocess.run(
+            [tool, *case["args"]],
+            cwd=folder,
+            env=ENV,
+            input=case["stdin"].encode(),
+            capture_output=True,
+            timeout=20,
+            check=False,
+        )
+        if result.stdout.decode(errors="replace") != case["stdout"] or result.returncode != case["code"]:
+            wrong.append(
+                (
+                    case["args"],
+                    case["stdin"][:200],
+                    result.returncode,
+                    result.stdout[:200],
+                    case["stdout"][:200],
+                    result.stderr[-300:],
+                )
+            )
+    assert not wrong, f"{len(wrong)} of {len(FACTS['cases'])} cases are wrong, the first: {wrong[0]}"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The agent's tree, built from clean sources with a compiler that logs its calls."""
+    base = tmp_path_factory.mktemp("built")
+    folder, log, compiler = copy_clean(base / "tree"), base / "log", base / "logging-cc"
+    compiler.write_text(f'#!/bin/sh\necho "$*" >> {log}\nexec /usr/bin/gcc "$@"\n')
+    compiler.chmod(0o755)
+    make(folder, f"CC={compiler}")
+    return folder, log.read_text().splitlines()
+
+
+def test_readme_and_tests_are_unchanged():
+    """README.md and the files below tests/ are as they were shipped."""
+    for path in FIXED:
+        assert text_of(ROOT / path) == FACTS["shipped"][path], path
+    assert sorted(p.name for p in (ROOT / "tests").iterdir()) == ["cases.txt", "run.sh"]
+
+
+def test_builds_from_clean_sources(built):
+    """make builds the tool and the library from clean sources with the plain Makefile."""
+    folder, _ = built
+    for name in (FACTS["tool"], FACTS["library"]):
+        assert (folder / "build" / name).is_file(), f"build/{name} was not built"
+    assert (folder / "build" / FACTS["tool"]).read_bytes()[:4] == b"\x7fELF"
+
+
+def test_sources_are_compiled_with_the_flags(built):
+    """Each shipped source is compiled by $(CC) with -Wall -Wextra -Werror, and nothing turns them off again."""
+    _, log = built
+    for source in SOURCES:
+        calls = [line.split() for line in log if any(word.endswith(source) for word in line.split())]
+        assert calls, f"{source} was not compiled by $(CC)"
+        for call in calls:
+            assert {"-Wall", "-Wextra", "-Werror"} <= set(call), f"{source}: {' '.join(call)}"
+            assert not {"-w", "-Wno-error", "-Wno-all", "-Wno-extra"} & set(call)
+            assert not any(
+                word.startswith(("-Wno-error", "-Wno-implicit", "-fpermissive", "-fcommon")) for word in call
+            )
+
+
+def test_library_holds_every_command(built):
+    """The library defines the function of each command."""
+    folder, _ = built
+    dynamic = ["-D"] if FACTS["library"].endswith(".so") else []
+    listed = run(["nm", *dynamic, f"build/{FACTS['library']}"], folder).stdout
+    defined = {line.split()[-1] for line in listed.splitlines() if " T " in line}
+    assert set(FACTS["symbols"]) <= defined, set(FACTS["symbols"]) - defined
+
+
+def test_shipped_tests_pass(built):
+    """make check passes with the tests as shipped."""
+    make(built[0], "check")
+
+
+def test_commands_do_what_the_readme_says(built, tmp_path):
+    """Every command gives the documented output on hidden inputs, started from another directory."""
+    check_cases(built[0] / "build" / FACTS["tool"], tmp_path)
+
+
+def test_wrong_usage_is_refused(built, tmp_path):
+    """No command, an unknown one, or too many arguments: exit code 2 and no output."""
+    for arguments in ([], ["no-such-command"], [FACTS["cases"][0]["args"][0], "extra"]):
+        result = run([built[0] / "build" / FACTS["tool"], *arguments], tmp_path)
+        assert (result.returncode, result.stdout) == (2, "")
+
+
+@pytest.mark.skipif(LEVEL != "hard", reason="not asked for in this instance")
+def test_sanitizers_report_nothing(tmp_path):
+    """A build with SANITIZE=1 gives the same right output without a report."""
+    folder = copy_clean(tmp_path / "tree")
+    make(folder, "SANITIZE=1")
+    symbols = run(["nm", f"build/{FACTS['tool']}"], folder).stdout
+    assert "__asan_init" in symbols, "the build has no address sanitizer"
+    check_cases(folder / "build" / FACTS["tool"], tmp_path)
+
+
+@pytest.mark.skipif(LEVEL == "easy", reason="not asked for in this instance")
+def test_patch_repairs_a_fresh_tree(tmp_path):
+    """repair.patch applies to the shipped tree with -p1, holds every change and nothing else, and the result builds and works."""
+    assert PATCH.is_file(), f"{PATCH} is missing"
+    folder = tmp_path / FACTS["stem"]
+    for path, text in FACTS["shipped"].items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755 if text.startswith("#!") else 0o644)
+    result = run(["patch", "-p1", "--batch", "--forward", "-i", str(PATCH)], folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    for path in FIXED:
+        assert (folder / path).read_text() == FACTS["shipped"][path], f"the patch changes {path}"
+    assert not (folder / "build").exists(), "the patch holds what a build produces"
+    for path in FACTS["shipped"]:
+        assert text_of(folder / path) == text_of(ROOT / path) is not None, (
+            f"{path}: the patch gives another text than the tree has"
+        )
+    make(folder)
+    check_cases(folder / "build" / FACTS["tool"], tmp_path)
+
+
+def test_tree_was_not_emptied():
+    """Every shipped file is still there."""
+    for path in FACTS["shipped"]:
+        assert os.path.isfile(ROOT / path), path

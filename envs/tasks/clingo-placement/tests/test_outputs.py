@@ -1,0 +1,231 @@
+"""Checks a repaired placement program and the plan that it made.
+
+The truth is computed here: feasibility by counting, optimality of the small
+hidden instances by exhaustive search. The optimum of the published instance
+(765) was proven once with two different encodings.
+"""
+
+import csv
+import functools
+import itertools
+import json
+import pathlib
+import random
+import re
+import subprocess
+
+APP = pathlib.Path("/app")
+PRISTINE = pathlib.Path(__file__).with_name("instance.lp")
+PROVEN_OPTIMUM = 765
+
+
+class Instance:
+    """Facts of one instance: hosts, services, pairs that must stay apart."""
+
+    def __init__(self, hosts, services, apart):
+        self.hosts = {h[0]: h[1:] for h in hosts}
+        self.services = {s[0]: s[1:] for s in services}
+        self.apart = list(apart)
+
+    def text(self):
+        lines = ["host(%s,%d,%d,%s,%d)." % ((h,) + v) for h, v in self.hosts.items()]
+        lines += ["service(%s,%d,%d,%d)." % ((s,) + v) for s, v in self.services.items()]
+        lines += ["apart(%s,%s)." % pair for pair in self.apart]
+        # Without a single apart/2 fact clingo would only warn; keep it quiet.
+        return "\n".join(lines + ["#defined apart/2."]) + "\n"
+
+    def copies(self):
+        return [(s, i) for s, v in self.services.items() for i in range(1, v[2] + 1)]
+
+    def faults(self, where):
+        """Returns what is wrong with where[(service, copy)] = host, as a list of texts."""
+        bad = []
+        if sorted(where) != sorted(self.copies()):
+            return ["copies are not exactly those of the instance"]
+        unknown = [h for h in where.values() if h not in self.hosts]
+        if unknown:
+            return ["unknown hosts %s" % unknown]
+        for host, (mem, cores, _, _) in self.hosts.items():
+            here = [s for (s, _), h in where.items() if h == host]
+            if sum(self.services[s][0] for s in here) > mem:
+                bad.append("memory of %s" % host)
+            if sum(self.services[s][1] for s in here) > cores:
+                bad.append("cores of %s" % host)
+            if len(set(here)) != len(here):
+                bad.append("two copies of one service on %s" % host)
+            bad += ["%s and %s share %s" % (a, b, host) for a, b in self.apart if a in here and b in here]
+        for s, v in self.services.items():
+            racks = {self.hosts[where[s, i]][2] for i in range(1, v[2] + 1)}
+            if v[2] > 1 and len(racks) < 2:
+                bad.append("%s sits in one rack" % s)
+        return bad
+
+    def cost(self, where):
+        return sum(self.hosts[h][3] for h in set(where.values()))
+
+    def optimum(self):
+        """Returns the smallest cost by trying every set of hosts, cheapest first; None when there is none."""
+        names = list(self.hosts)
+        subsets = [c for n in range(1, len(names) + 1) for c in itertools.combinations(names, n)]
+        subsets.sort(key=lambda c: sum(self.hosts[h][3] for h in c))
+        for subset in subsets:
+            if self._fits(subset, self.copies(), {}):
+                # The search may leave a host of the subset empty; a cheaper subset would then have fitted before.
+                return sum(self.hosts[h][3] for h in subset)
+        return None
+
+    def _fits(self, subset, rest, where):
+        if not rest:
+            return not self.faults(where)
+        (s, i), tail = rest[0], rest[1:]
+        for h in subset:
+            here = [t for (t, _), g in where.items() if g == h]
+            mem, cores = self.hosts[h][:2]
+            if (
+                s in here
+                or sum(self.services[t][0] for t in here) + self.services[s][0] > mem
+                or sum(self.services[t][1] for t in here) + self.services[s][1] > cores
+                or any((a == s and b in here) or (b == s and a in here) for a, b in self.apart)
+            ):
+                continue
+            where[s, i] = h
+            if self._fits(subset, tail, where):
+                return True
+            del where[s, i]
+        return False
+
+
+def read_pristine():
+    text = PRISTINE.read_text()
+
+    def rows(name):
+        for args in re.findall(r"^%s\(([^)]*)\)\." % name, text, re.M):
+            yield tuple(int(a) if a.isdigit() else a for a in args.split(","))
+
+    return Instance(rows("host"), rows("service"), rows("apart"))
+
+
+def clingo(instance, tmp_path, limit=10):
+    """Runs the delivered program; returns (result text, placement or None)."""
+    facts = tmp_path / "facts.lp"
+    facts.write_text(instance.text())
+    done = subprocess.run(
+        ["/usr/bin/clingo", "--outf=2", "-t1", str(APP / "place.lp"), str(facts)],
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit,
+    )
+    answer = json.loads(done.stdout)
+    witnesses = answer["Call"][-1].get("Witnesses", [])
+    if not witnesses:
+        return answer["Result"], None
+    where = {}
+    for atom in witnesses[-1]["Value"]:
+        found = re.fullmatch(r"on\((\w+),(\d+),(\w+)\)", atom)
+        if found:
+            key = (found.group(1), int(found.group(2)))
+            assert key not in where, "%s is placed twice" % (key,)
+            where[key] = found.group(3)
+    return answer["Result"], where
+
+
+def assert_cheapest(instance, tmp_path):
+    result, where = clingo(instance, tmp_path)
+    assert result == "OPTIMUM FOUND"
+    assert instance.faults(where) == []
+    assert instance.cost(where) == instance.optimum()
+
+
+@functools.lru_cache(maxsize=None)
+def plan():
+    with open(APP / "placement.csv", newline="") as handle:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(handle) if any(cell.strip() for cell in row)]
+    assert rows[0] == ["service", "copy", "host"]
+    assert all(len(row) == 3 for row in rows)
+    where = {(s, int(i)): h for s, i, h in rows[1:]}
+    assert len(where) == len(rows) - 1, "a copy is listed twice"
+    return where
+
+
+def test_plan_is_feasible():
+    """placement.csv meets every rule for the published instance."""
+    assert read_pristine().faults(plan()) == []
+
+
+def test_plan_is_cheapest():
+    """placement.csv costs no more than the proven optimum."""
+    instance = read_pristine()
+    assert instance.faults(plan()) == []
+    assert instance.cost(plan()) == PROVEN_OPTIMUM
+
+
+def test_instance_untouched():
+    """instance.lp still holds the facts that we gave."""
+    def clean(path):
+        return sorted("".join(line.split()) for line in path.read_text().splitlines() if line.strip())
+    assert clean(APP / "instance.lp") == clean(PRISTINE)
+
+
+def test_equal_demands_add_up(tmp_path):
+    """Hidden: copies with equal memory, or equal cores, count each for itself."""
+    assert_cheapest(Instance(
+        [("ha", 10, 20, "ra", 10), ("hb", 12, 20, "rb", 14), ("hc", 6, 20, "rb", 9)],
+        [("s1", 5, 1, 1), ("s2", 5, 1, 1), ("s3", 5, 1, 1), ("s4", 2, 1, 1)], []), tmp_path)
+    assert_cheapest(Instance(
+        [("ha", 90, 4, "ra", 10), ("hb", 90, 5, "rb", 13), ("hc", 90, 2, "rc", 9)],
+        [("s1", 1, 2, 1), ("s2", 2, 2, 1), ("s3", 3, 2, 1), ("s4", 4, 1, 2)], []), tmp_path)
+
+
+def test_apart_holds_for_all_copies(tmp_path):
+    """Hidden: apart/2 holds for copies with different numbers, in both orders."""
+    for pair in (("b", "a"), ("a", "b")):
+        assert_cheapest(Instance(
+            [("h1", 9, 9, "r1", 10), ("h2", 9, 9, "r2", 11), ("h3", 9, 9, "r2", 30), ("h4", 2, 9, "r1", 25)],
+            [("a", 1, 1, 2), ("b", 2, 1, 1), ("c", 3, 2, 1)], [pair]), tmp_path)
+
+
+def test_copies_spread_over_racks(tmp_path):
+    """Hidden: copies go to two racks even when two cheap hosts stand in one; one copy alone need not."""
+    assert_cheapest(Instance(
+        [("h1", 8, 8, "r1", 5), ("h2", 8, 8, "r1", 6), ("h3", 8, 8, "r2", 40)],
+        [("a", 3, 3, 2), ("b", 3, 3, 1)], []), tmp_path)
+    assert_cheapest(Instance(
+        [("h1", 8, 8, "r1", 5), ("h2", 8, 8, "r1", 6)], [("a", 5, 3, 1), ("b", 5, 3, 1)], []), tmp_path)
+
+
+def test_equal_prices_are_paid_each(tmp_path):
+    """Hidden: hosts of the same price are each paid for."""
+    assert_cheapest(Instance(
+        [("h1", 4, 9, "r1", 20), ("h2", 4, 9, "r2", 20), ("h3", 4, 9, "r1", 20), ("h4", 8, 9, "r2", 30)],
+        [("a", 4, 1, 1), ("b", 3, 1, 1), ("c", 1, 1, 1), ("d", 1, 1, 1)], []), tmp_path)
+
+
+def test_unsatisfiable_is_reported(tmp_path):
+    """Hidden: instances without a placement are UNSATISFIABLE."""
+    one_rack = Instance([("h1", 9, 9, "r1", 5), ("h2", 9, 9, "r1", 5)], [("a", 1, 1, 2)], [])
+    too_full = Instance([("h1", 9, 9, "r1", 5)], [("a", 5, 1, 1), ("b", 5, 1, 1)], [])
+    three_copies = Instance([("h1", 9, 9, "r1", 5), ("h2", 9, 9, "r2", 5)], [("a", 1, 1, 3)], [])
+    for instance in (one_rack, too_full, three_copies):
+        assert instance.optimum() is None
+        assert clingo(instance, tmp_path)[0] == "UNSATISFIABLE"
+
+
+def test_random_instances(tmp_path):
+    """Hidden: seeded random instances are solved to the optimum found by exhaustive search."""
+    rnd = random.Random(20413)
+    solvable = 0
+    for _ in range(14):
+        hosts = [("n%d" % k, rnd.choice((6, 8, 12)), rnd.choice((4, 6)), "z%d" % rnd.randrange(2), rnd.choice((10, 15, 15, 20)))
+                 for k in range(rnd.randint(4, 6))]
+        services = [("app%d" % k, rnd.choice((2, 3, 4)), rnd.choice((1, 2)), rnd.randint(1, 2)) for k in range(rnd.randint(3, 5))]
+        names = [s[0] for s in services]
+        apart = [tuple(rnd.sample(names, 2)) for _ in range(2)]
+        instance = Instance(hosts, services, sorted(set(apart)))
+        best = instance.optimum()
+        result, where = clingo(instance, tmp_path)
+        if best is None:
+            assert result == "UNSATISFIABLE"
+            continue
+        solvable += 1
+        assert result == "OPTIMUM FOUND"
+        assert instance.faults(where) == []
+        assert instance.cost(where) == best
+    assert solvable >= 6

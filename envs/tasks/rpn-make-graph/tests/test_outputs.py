@@ -1,0 +1,268 @@
+"""Builds copies of /app/rpn in many ways; the files that were to stay as they are come from tests/pristine."""
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path("/app/rpn")
+PRISTINE = Path(__file__).resolve().parent / "pristine"
+ENV = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+
+
+def run(*argv, cwd=None, timeout=60, env=None):
+    return subprocess.run([str(a) for a in argv], cwd=cwd, timeout=timeout, env=env or ENV,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+
+
+def make(tree, *args, timeout=60):
+    done = run("/usr/bin/make", *args, cwd=tree, timeout=timeout)
+    assert done.returncode == 0, f"make {' '.join(map(str, args))} failed:\n{done.stdout[-1500:]}\n{done.stderr[-2500:]}"
+    return done.stdout + done.stderr
+
+
+def restore(tree):
+    """Puts ops.def, the generator and tests/ back as they were."""
+    for name in ("tests", "tools"):
+        shutil.rmtree(tree / name, ignore_errors=True)
+        shutil.copytree(PRISTINE / name, tree / name)
+    shutil.copyfile(PRISTINE / "ops.def", tree / "ops.def")
+
+
+def files(tree):
+    return {str(p.relative_to(tree)) for p in tree.rglob("*") if not p.is_dir()}
+
+
+def age(tree):
+    """Moves all times back alike, so that a later edit is newer than anything built."""
+    for p in [*tree.rglob("*"), tree]:
+        s = p.lstat()
+        os.utime(p, ns=(s.st_atime_ns - 10**11, s.st_mtime_ns - 10**11), follow_symlinks=False)
+
+
+def calc(tree, *words):
+    return run(tree / "build/rpn", *words, timeout=10)
+
+
+def answers(tree, table):
+    for expr, want in table.items():
+        got = calc(tree, expr)
+        assert (got.returncode, got.stdout.split()) == (0, want.split()), f"{expr}: {got.stdout!r} {got.stderr!r}"
+
+
+TABLE = {
+    "20 22 +": "42", "7 2 5 - *": "-21", "1 8 /": "0.125", "6 neg": "-6", "2 sqrt": "1.414213562",
+    "3 5 pow": "243", "11 4 max": "11", "4 11 max": "11", "-3 2 min": "-3", "17.5 4 mod": "1.5",
+    "5 12 hyp": "13", "1 2 3": "1 2 3", "1e3 2.5e-1 *": "250",
+}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A clean copy: nothing built, no binary files."""
+    assert PROJECT.is_dir()
+    copy = tmp_path / "rpn"
+    shutil.copytree(PROJECT, copy, symlinks=True, ignore=shutil.ignore_patterns("build", "*.o", "*.a", "*.d", "*.so", ".git"))
+    for p in list(copy.rglob("*")):
+        if p.is_file() and (p.is_symlink() or p.read_bytes()[:4] == b"\x7fELF"):
+            p.unlink()
+    restore(copy)
+    return copy
+
+
+@pytest.fixture
+def built(tree):
+    make(tree, "-j2")
+    age(tree)
+    return tree
+
+
+def wrappers(folder):
+    """A compiler and an archiver that note their arguments."""
+    log = folder / "tools.log"
+    for name in ("cc", "ar"):
+        real = "/usr/bin/gcc" if name == "cc" else "/usr/bin/ar"
+        path = folder / name
+        path.write_text(f'#!/bin/sh\necho "{name} $*" >> {log}\nexec {real} "$@"\n')
+        path.chmod(0o755)
+    log.write_text("")
+    return log
+
+
+def test_clean_build_and_right_results(tree):
+    """1, 2: make from a clean tree succeeds, and every word computes what ops.def says."""
+    make(tree)
+    for name in ("build/rpn", "build/librpn.a"):
+        assert (tree / name).is_file(), name
+    assert (tree / "build/rpn").read_bytes()[:4] == b"\x7fELF"
+    words = [line.split()[0] for line in (tree / "ops.def").read_text().splitlines() if line.strip() and line[0] != "#"]
+    assert calc(tree, "--words").stdout.split() == words
+    answers(tree, TABLE)
+    assert [calc(tree, e).returncode for e in ("1 foo", "1 +", "0 " * 65, "0 " * 64)] == [2, 3, 4, 0]
+
+
+def test_make_check_passes(tree):
+    """2: make check passes with the original tests, and fails when a result is wrong."""
+    out = make(tree, "check")
+    assert "0 failed" in out and out.count("ok ") >= 10, out[-800:]
+    with open(tree / "tests/cases", "a") as f:
+        f.write("5|1 1 +\n")
+    assert run("/usr/bin/make", "check", cwd=tree).returncode != 0
+
+
+@pytest.mark.parametrize("goal", ["all", "build/rpn", "build/librpn.a", "check"])
+def test_parallel_and_single_targets_with_a_slow_generator(tree, goal):
+    """1: -j8 and single targets from a clean tree wait for the generated header, the folder and the archive."""
+    script = tree / "tools/genops.awk"
+    script.write_text('BEGIN { system("sleep 1") }\n' + script.read_text())
+    slow_ar = tree.parent / "slow-ar"
+    slow_ar.write_text('#!/bin/sh\nsleep 1\nexec /usr/bin/ar "$@"\n')
+    slow_ar.chmod(0o755)
+    make(tree, "-j8", f"AR={slow_ar}", goal)
+    if goal == "build/librpn.a":
+        make(tree, "-j8", "build/rpn")
+    answers(tree, TABLE)
+
+
+def test_products_stay_under_build_and_clean_removes_them(tree):
+    """1: all that is built lies under build/, and make clean removes it."""
+    before = files(tree)
+    make(tree, "-j4")
+    new = files(tree) - before
+    assert new and all(n.startswith("build/") for n in new), sorted(new)
+    assert not (before - files(tree))
+    make(tree, "clean")
+    assert files(tree) == before
+
+
+def test_second_make_does_nothing(tree):
+    """3, 4: a second make runs neither compiler nor archiver; CC and AR are honoured."""
+    log = wrappers(tree.parent)
+    tools = (f"CC={tree.parent}/cc", f"AR={tree.parent}/ar")
+    make(tree, *tools)
+    text = log.read_text()
+    assert text.count(" -c ") + text.count(" -c\n") >= 5 and "ar " in text, text
+    log.write_text("")
+    times = {p: p.stat().st_mtime_ns for p in tree.rglob("*") if p.is_file()}
+    make(tree, *tools)
+    assert log.read_text() == ""
+    assert times == {p: p.stat().st_mtime_ns for p in tree.rglob("*") if p.is_file()}
+
+
+def test_warning_flags_stay(tree):
+    """4: each compilation has -Wall -Wextra -Werror and switches nothing off, in flags or in sources."""
+    log = wrappers(tree.parent)
+    make(tree, f"CC={tree.parent}/cc")
+    compiled = [line for line in log.read_text().splitlines() if re.search(r"\.c\b", line)]
+    assert len(compiled) >= 5, compiled
+    for line in compiled:
+        words = line.split()
+        assert {"-Wall", "-Wextra", "-Werror"} <= set(words), line
+        assert not [w for w in words if w.startswith("-Wno-") or w in ("-w", "-fpermissive", "-isystem")], line
+    for p in [*tree.glob("src/*"), *tree.glob("include/**/*.h"), *tree.glob("build/*.h")]:
+        assert "pragma" not in p.read_text().lower().replace("pragma once", ""), p
+    # The strictness is real: a new warning stops the build.
+    with open(tree / "src/lex.c", "a") as f:
+        f.write("\nstatic int unused_here(void) { return 1; }\n")
+    make(tree, "clean")
+    assert run("/usr/bin/make", cwd=tree).returncode != 0
+
+
+def test_new_word_reaches_the_program(built):
+    """3: a change of ops.def, then of the generator, followed by plain make, rebuilds all that depends on it."""
+    answers(built, TABLE)
+    with open(built / "ops.def", "a") as f:
+        f.write("cube  1  a * a * a\navg   2  (a + b) / 2\n")
+    make(built)
+    assert calc(built, "--words").stdout.split()[-2:] == ["cube", "avg"]
+    answers(built, {**TABLE, "3 cube": "27", "1 2 avg": "1.5"})
+    age(built)
+    script = built / "tools/genops.awk"
+    script.write_text(script.read_text().replace("return %s;", "return 1000 + (%s);"))
+    make(built)
+    answers(built, {"3 cube": "1027", "2 2 +": "1004"})
+
+
+def test_header_change_reaches_library_and_program(built):
+    """3: a change of a public header rebuilds library and program alike."""
+    header = built / "include/rpn/limits.h"
+    header.write_text(re.sub(r"(define\s+RPN_STACK_MAX\s+)64", r"\g<1>7", header.read_text()))
+    make(built)
+    assert calc(built, "--limits").stdout.split() == ["program", "7", "library", "7"]
+    assert calc(built, "1 2 3 4 5 6 7").returncode == 0
+    assert calc(built, "1 2 3 4 5 6 7 8").returncode == 4
+    age(built)
+    header.write_text(re.sub(r"(define\s+RPN_STACK_MAX\s+)7", r"\g<1>70", header.read_text()))
+    make(built, "build/rpn")
+    assert calc(built, "--limits").stdout.split() == ["program", "70", "library", "70"]
+
+
+def test_library_source_change_reaches_program(built):
+    """3: a change of one library source is archived and linked into the program."""
+    source = built / "src/stack.c"
+    text = source.read_text()
+    assert "return RPN_STACK_MAX;" in text
+    source.write_text(text.replace("return RPN_STACK_MAX;", "return 4711;"))
+    make(built)
+    assert calc(built, "--limits").stdout.split() == ["program", "64", "library", "4711"]
+    age(built)
+    source = built / "src/main.c"
+    source.write_text(source.read_text().replace("%.10g", "<%.3g>"))
+    make(built)
+    assert calc(built, "1 3 /").stdout.split() == ["<0.333>"]
+
+
+USER = """
+#include <stdio.h>
+int main(void)
+{
+    struct rpn_stack s = { 0 };
+    double v = 0;
+    if (rpn_line(&s, "2 10 pow 24 - 7 mod") != RPN_OK || rpn_pop(&s, &v) != RPN_OK)
+        return 1;
+    printf("%g %d\\n", v, RPN_STACK_MAX == rpn_depth_max());
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("order", ["rpn", "limits rpn rpn", "rpn limits limits"])
+def test_installed_library_serves_other_programs(tree, order):
+    """5, 6: an installed copy is all that a foreign program needs, whatever the order of its includes."""
+    where = tree.parent / "inst"
+    make(tree, "install", f"PREFIX={where}")
+    for name in ("bin/rpn", "lib/librpn.a", "lib/pkgconfig/rpn.pc", "include/rpn/rpn.h"):
+        assert (where / name).is_file(), name
+    shutil.rmtree(tree)
+    source = where.parent / "user.c"
+    source.write_text("".join(f"#include <rpn/{h}.h>\n" for h in order.split()) + USER)
+    env = {**ENV, "PKG_CONFIG_LIBDIR": str(where / "lib/pkgconfig")}
+    flags = run("/usr/bin/pkg-config", "--static", "--cflags", "--libs", "rpn", env=env)
+    assert flags.returncode == 0, flags.stderr
+    done = run("/usr/bin/gcc", source, "-o", where.parent / "user", *flags.stdout.split(), cwd=where.parent)
+    assert done.returncode == 0, done.stderr
+    assert run(where.parent / "user").stdout.split() == ["6", "1"]
+    assert run(where / "bin/rpn", "5 12 hyp").stdout.split() == ["13"]
+
+
+def test_destdir_is_only_a_staging_folder(tree):
+    """6: with DESTDIR the files land in the staging folder and rpn.pc speaks of PREFIX alone, also after an earlier make."""
+    stage = tree.parent / "stage"
+    make(tree, "-j4")
+    make(tree, "install", "PREFIX=/opt/calc-tools", f"DESTDIR={stage}")
+    assert not Path("/opt/calc-tools").exists()
+    root = stage / "opt/calc-tools"
+    for name in ("bin/rpn", "lib/librpn.a", "lib/pkgconfig/rpn.pc", "include/rpn/rpn.h"):
+        assert (root / name).is_file(), name
+    pc = (root / "lib/pkgconfig/rpn.pc").read_text()
+    assert str(stage) not in pc and "@" not in pc
+    got = run("/usr/bin/pkg-config", "--variable=prefix", "rpn", env={**ENV, "PKG_CONFIG_LIBDIR": str(root / "lib/pkgconfig")})
+    assert got.stdout.strip() == "/opt/calc-tools"
+
+
+def test_given_files_are_unchanged():
+    """3: ops.def, the generator and tests/ are as they were."""
+    for name in sorted(files(PRISTINE)):
+        assert (PROJECT / name).read_bytes() == (PRISTINE / name).read_bytes(), name

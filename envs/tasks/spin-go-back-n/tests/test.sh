@@ -1,0 +1,11 @@
+#!/bin/bash
+# Runs the tests with a clean interpreter and writes the reward: 1 when all pass, else 0.
+mkdir -p /logs/verifier
+cd /tests || exit 1
+if env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+    /usr/bin/python3 -I -m pytest -c /dev/null --rootdir=/tests --confcutdir=/tests \
+    -p no:cacheprovider -q -rA /tests/test_outputs.py; then
+  echo 1 > /logs/verifier/reward.txt
+else
+  echo 0 > /logs/verifier/reward.txt
+fi

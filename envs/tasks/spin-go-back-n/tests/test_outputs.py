@@ -1,0 +1,249 @@
+"""Verifies the delivered protocol sides with Spin, in surroundings and with opposite sides of our own.
+
+The agent's link.pml is not used. Our names are others, so the two sides cannot reach around their channels,
+and broken sides go through the same verification to show that it can fail.
+"""
+
+import functools
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+APP = pathlib.Path("/app")
+ORIGINAL = pathlib.Path(__file__).with_name("original")
+SPIN = "/usr/bin/spin"
+
+OUR_SENDER = """
+proctype ZzSender(byte w; byte m; chan zsrc; chan zdat; chan zack; chan zalm) {
+  byte kept[8]; byte lo, k, gone, a, n, x;
+end:
+  do
+  :: k < w && len(zsrc) > 0 -> zsrc?x; kept[(lo + k) % m] = x; k++
+  :: gone < k -> n = (lo + gone) % m; zdat!n, kept[n]; gone++
+  :: zack?a -> n = (a + m - lo) % m;
+       if
+       :: n <= k -> lo = a; k = k - n; gone = (gone > n -> gone - n : 0)
+       :: else
+       fi
+  :: zalm?_ -> gone = 0
+  od
+}
+"""
+
+OUR_RECEIVER = """
+proctype ZzReceiver(byte m; chan zdat; chan zack; chan zout) {
+  byte next, s, x;
+end:
+  do
+  :: zdat?s, x ->
+       if
+       :: s == next -> zout!x; next = (next + 1) % m
+       :: else
+       fi;
+       zack!next
+  od
+}
+"""
+
+SURROUNDINGS = """
+#define ZZ_N {items}
+#define ZZ_ITEM(i) ((37 + 11 * (i) * (i)) % 251)
+chan zz_src = [ZZ_N] of {{ byte }};
+chan zz_d1 = [0] of {{ byte, byte }};
+chan zz_d2 = [3] of {{ byte, byte }};
+chan zz_a1 = [0] of {{ byte }};
+chan zz_a2 = [3] of {{ byte }};
+chan zz_alm = [0] of {{ bit }};
+chan zz_out = [0] of {{ byte }};
+byte zz_lost, zz_got, zz_w, zz_m, zz_fresh;
+bool zz_acked;
+
+active proctype ZzData() {{
+  byte s, x;
+end:
+  do
+  :: atomic {{ zz_d1?s, x ->
+       assert(s < zz_m);
+       assert(ZZ_N - len(zz_src) <= zz_got + zz_w);
+       if
+       :: !zz_acked && s == zz_fresh -> zz_fresh++
+       :: else
+       fi;
+       if
+       :: nfull(zz_d2) -> zz_d2!s, x
+       :: full(zz_d2)
+       :: zz_lost < {losses} -> zz_lost++
+       fi; s = 0; x = 0 }}
+  od
+}}
+
+active proctype ZzAck() {{
+  byte s;
+end:
+  do
+  :: atomic {{ zz_a1?s ->
+       assert(s < zz_m);
+       zz_acked = true; zz_fresh = 0;
+       if
+       :: nfull(zz_a2) -> zz_a2!s
+       :: full(zz_a2)
+       :: zz_lost < {losses} -> zz_lost++
+       fi; s = 0 }}
+  od
+}}
+
+active proctype ZzTimer() {{
+  byte early;
+end:
+  do
+  :: early < {early} -> zz_alm!0; early++
+  :: timeout -> zz_alm!0
+  od
+}}
+
+active proctype ZzUser() {{
+  byte x;
+end:
+  do
+  :: atomic {{ zz_out?x -> assert(zz_got < ZZ_N && x == ZZ_ITEM(zz_got)); zz_got++; x = 0 }}
+  od
+}}
+
+init {{
+  byte i;
+  atomic {{
+    do
+    :: i < ZZ_N -> zz_src!ZZ_ITEM(i); i++
+    :: else -> break
+    od;
+    if
+    {choices}
+    fi;
+    run {receiver}(zz_m, zz_d2, zz_a1, zz_out);
+    run {sender}(zz_w, zz_m, zz_src, zz_d1, zz_a2, zz_alm)
+  }}
+}}
+ltl zz_claim {{ {claim} }}
+"""
+
+
+class Verdict:
+    """What pan found: errors counts violations, text is its whole report."""
+
+    def __init__(self, text):
+        found = re.search(r"errors: (\d+)", text)
+        assert found, "the verifier gave no verdict: %s" % text[-800:]
+        self.text = text
+        self.errors = int(found.group(1))
+        self.complete = not re.search(r"not completed|max search depth|out of memory|reached -DMEMLIM", text)
+
+
+def verify(sender, receiver, sizes, claim="<> (zz_got == ZZ_N)", items=6, losses=2, early=1):
+    """Runs Spin on two sides given as (name, text); sizes are (window, modulus) pairs. Returns a Verdict."""
+    folder = pathlib.Path(tempfile.mkdtemp())
+    choices = "\n    ".join(":: zz_w = %d; zz_m = %d" % size for size in sizes)
+    model = SURROUNDINGS.format(items=items, losses=losses, early=early, choices=choices, claim=claim,
+                                sender=sender[0], receiver=receiver[0])
+    (folder / "m.pml").write_text("%s\n%s\n%s" % (model, sender[1], receiver[1]))
+    made = subprocess.run([SPIN, "-a", "m.pml"], cwd=folder, capture_output=True, text=True, timeout=30)
+    assert (folder / "pan.c").exists(), "Spin does not accept the model: %s" % (made.stdout + made.stderr)[-800:]
+    done = subprocess.run(["/usr/bin/gcc", "-O0", "-w", "-DMEMLIM=1200", "-o", "pan", "pan.c"], cwd=folder,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-800:]
+    done = subprocess.run(["./pan", "-a", "-w20", "-m100000"], cwd=folder, capture_output=True, text=True, timeout=60)
+    shutil.rmtree(folder)
+    return Verdict(done.stdout + done.stderr)
+
+
+def assert_verified(verdict):
+    assert verdict.errors == 0, "\n".join(verdict.text.splitlines()[:4])
+    assert verdict.complete, "the search was cut off"
+    assert "unreached" in verdict.text  # a full report, not a line of somebody's own
+
+
+@functools.lru_cache(maxsize=None)
+def plain(name):
+    """Returns the delivered text of a side without comments and strings; fails when it is not plain Promela of one proctype."""
+    text = (APP / name).read_text()
+    bare = re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.S)
+    bare = re.sub(r'"[^"\n]*"', '""', bare)
+    assert "#" not in bare, "preprocessor line in %s" % name
+    words = set(re.findall(r"[A-Za-z_]\w*", bare))
+    banned = {"d_step", "hidden", "local", "timeout", "run", "active", "init", "never", "ltl", "trace", "notrace", "inline",
+              "enabled", "provided", "priority", "pc_value", "np_", "_last", "_nr_pr", "_priority", "set_priority",
+              "get_priority", "D_proctype", "show", "xr", "xs"}
+    assert not words & banned, "%s uses %s" % (name, sorted(words & banned))
+    reach = [w for w in words if w.startswith(("c_", "env_")) or w.lower().startswith("zz")]
+    assert not reach, "%s uses %s" % (name, reach)
+    assert len(re.findall(r"\bproctype\b", bare)) == 1
+    assert re.match(r"\s*proctype\b", bare) and bare.rstrip().endswith("}"), "%s holds more than its proctype" % name
+    assert "@" not in bare and not re.search(r"\]\s*:(?!:)", bare), "%s looks into another process" % name
+    return bare
+
+
+def mine(name):
+    return {"sender.pml": "Sender", "receiver.pml": "Receiver"}[name], plain(name)
+
+
+def original(name):
+    text = (ORIGINAL / name).read_text()
+    return {"sender.pml": "Sender", "receiver.pml": "Receiver"}[name], text
+
+
+OURS = {"sender": ("ZzSender", OUR_SENDER), "receiver": ("ZzReceiver", OUR_RECEIVER)}
+
+
+def test_trail_shows_a_wrong_item(tmp_path):
+    """original.trail replays on the model as delivered and ends in the failed assertion of User."""
+    for name in ("link.pml", "sender.pml", "receiver.pml"):
+        shutil.copy(ORIGINAL / name, tmp_path / name)
+    shutil.copy(APP / "evidence" / "original.trail", tmp_path / "original.trail")
+    done = subprocess.run([SPIN, "-k", "original.trail", "-t", "-p", "link.pml"], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=30)
+    out = done.stdout + done.stderr
+    failed = re.search(r"text of failed assertion: assert\((.*)\)", out)
+    assert failed and "env_arrived" in failed.group(1) and "x==" in failed.group(1), out[-800:]
+    assert re.search(r"proc\s+\d+ \(User:1\) link\.pml:\d+ \(state \d+\)\s+\[assert", out)
+    assert "trail ends" in out
+
+
+def test_sides_are_plain_promela():
+    """Each file holds one plain proctype that knows only its parameters; link.pml is as delivered."""
+    plain("sender.pml")
+    plain("receiver.pml")
+    assert (APP / "link.pml").read_text().split() == (ORIGINAL / "link.pml").read_text().split()
+
+
+def test_both_sides_together():
+    """The repaired sender with the repaired receiver: right items in order, all arrive, window kept."""
+    assert_verified(verify(mine("sender.pml"), mine("receiver.pml"), [(1, 2), (2, 3), (2, 4), (3, 4)]))
+
+
+def test_sender_with_another_make():
+    """The repaired sender with our receiver, also with a modulus far above the window."""
+    assert_verified(verify(mine("sender.pml"), OURS["receiver"], [(1, 2), (2, 3), (3, 4), (2, 5)]))
+
+
+def test_receiver_with_another_make():
+    """Our sender with the repaired receiver, also with a modulus far above the window."""
+    assert_verified(verify(OURS["sender"], mine("receiver.pml"), [(1, 2), (2, 3), (3, 4), (2, 5)]))
+
+
+def test_largest_modulus():
+    """Modulus 8, so that item buffers and sums are large enough, with one loss."""
+    assert_verified(verify(mine("sender.pml"), OURS["receiver"], [(3, 8), (7, 8)], items=9, losses=1, early=0))
+
+
+def test_sender_uses_its_window():
+    """A run exists in which three frames are under way before any acknowledgement when the window is three."""
+    verdict = verify(mine("sender.pml"), OURS["receiver"], [(3, 4)], claim="[] (zz_fresh < 3)", losses=0, early=0)
+    assert verdict.errors >= 1, "no run has three frames under way"
+
+
+def test_verification_can_fail():
+    """The same verification refuses the delivered sides."""
+    sizes = [(1, 2), (2, 3), (3, 4)]
+    assert verify(original("sender.pml"), OURS["receiver"], sizes).errors >= 1
+    assert verify(OURS["sender"], original("receiver.pml"), sizes).errors >= 1
