@@ -2,8 +2,8 @@
 
     python benchmarks/latency.py [--quick] [--json] [--sandbox docker|bubblewrap]
 
-Floors: a step against bash under pexpect on this host; a reset against an overlay, bubblewrap and bash with nothing of ours
-around it (needs root). Ratios matter, not milliseconds: other work on the machine slows both.
+Floors: a step against bash under pexpect on this host; a reset against an overlay, bubblewrap and bash with nothing of
+ours around it (needs root). Ratios matter, not milliseconds: other work on the machine slows both.
 """
 
 from __future__ import annotations

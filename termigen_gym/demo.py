@@ -16,7 +16,7 @@ what a real model would gain. A demo that was interrupted goes on where it was.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -137,11 +137,15 @@ def _take_folder(plan: DemoPlan) -> None:
     mark = plan.out / "demo.json"
     if not mark.exists():
         if plan.out.exists() and any(plan.out.iterdir()):
-            raise StoreError(f"{plan.out}: expected an empty folder or one of a demo, found other files; choose another")
+            raise StoreError(
+                f"{plan.out}: expected an empty folder or one of a demo, found other files; choose another"
+            )
         plan.out.mkdir(parents=True, exist_ok=True)
         mark.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
     elif json.loads(mark.read_text(encoding="utf-8")) != json.loads(json.dumps(asked)):
-        raise StoreError(f"{plan.out}: expected the demo that was begun here, found other arguments or tasks; choose another")
+        raise StoreError(
+            f"{plan.out}: expected the demo that was begun here, found other arguments or tasks; choose another"
+        )
 
 
 def _check(plan: DemoPlan, on_progress: OnProgress) -> tuple[Report, ...]:
@@ -152,13 +156,13 @@ def _check(plan: DemoPlan, on_progress: OnProgress) -> tuple[Report, ...]:
 
     def on_report(report: Report) -> None:
         done.append(report.id)
-        on_progress(Progress("check", len(done), len(plan.tasks), f"{report.id}: {'sound' if report.ok else 'not sound'}"))
+        on_progress(
+            Progress("check", len(done), len(plan.tasks), f"{report.id}: {'sound' if report.ok else 'not sound'}")
+        )
 
     entries = {id: entry_of(id) for id in plan.tasks}
     on_progress(Progress("check", 0, len(entries), "images are built where need be"))
-    reports = check_tasks(
-        entries, checks=QUICK_CHECKS, sandbox=plan.sandbox, workers=plan.workers, on_report=on_report
-    )
+    reports = check_tasks(entries, checks=QUICK_CHECKS, sandbox=plan.sandbox, workers=plan.workers, on_report=on_report)
     kept.write_text(json.dumps([report.to_dict() for report in reports], indent=1) + "\n", encoding="utf-8")
     return tuple(reports)
 
@@ -221,3 +225,12 @@ def _evaluate(plan: DemoPlan, lessons: tuple[str, ...], model: Path, name: str, 
         plan.collection, only=tuple(map(int, lessons)), agent="local", agent_options=options, workers=1, max_steps=60
     )
     return evaluate(exam, plan.out / name, on_progress=lambda step: on_progress(replace(step, stage=name)))
+
+
+def _longest_turn(lessons: Path) -> int:
+    """Return the tokens of the longest turn that is trained on."""
+    longest = 0
+    for line in lessons.read_text(encoding="utf-8").splitlines():
+        runs = "".join(" " if label == -100 else "x" for label in json.loads(line)["labels"]).split()
+        longest = max([longest, *map(len, runs)])
+    return longest

@@ -36,8 +36,8 @@ class TerminalEnv(gym.Env[str, str]):
     Observation: str, what the terminal shows after the action; after `reset` the instruction, then the prompt.
     Action: str, a command (any number of lines) while the shell waits for one; input while a program is running there
     ("\x03" interrupts, "" only waits). Exactly ``exit`` at the shell's prompt submits: the verifier runs, the reward
-    is in [0, 1], the episode is terminated. When the budget of turns or time is spent the verifier runs as well, and the
-    episode is truncated. A command that ends the shell is no submission: a new one is opened where the old one was.
+    is in [0, 1], the episode is terminated. When the budget of turns or time is spent the verifier runs as well, and
+    the episode is truncated. A command that ends the shell is no submission: a new one is opened where the old was.
 
     `info`, the same keys at reset and every step: instruction (str), task_digest (str), exit_code (int or None), state
     ("prompt" | "running" | "closed"), duration_s (float, seconds), clipped (int, bytes left out of the observation),

@@ -44,6 +44,11 @@ def make_agent(name: str, options: Mapping[str, Any] | None = None) -> Agent:
         agent: Agent = made(**(options or {}))
     except TypeError as error:
         raise AgentError(f"agent {name!r}: expected {class_name} to take {sorted(options or {})}: {error}") from error
+    missing = [part for part in ("name", "model", "begin", "act", "usage") if not hasattr(agent, part)]
+    if missing:
+        raise AgentError(
+            f"agent {name!r}: expected an agent (termigen_gym.agents.Agent), found no {', '.join(missing)}"
+        )
     return agent
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import gymnasium as gym
+import pytest
+from gymnasium.envs.registration import EnvSpec, registry
 
 from termigen_gym.catalog import find
 from termigen_gym.errors import SandboxDied
@@ -66,6 +68,17 @@ def write_task(folder: Path, **files: str) -> Path:
     return folder
 
 
+def register(monkeypatch: pytest.MonkeyPatch, envs: Path, *names: str) -> None:
+    """Make task folders below `envs` known, to be played by `BashEnv`; its counters start anew."""
+    for name in names:
+        id = f"termigen/{name}-v0"
+        spec = EnvSpec(id, entry_point="tests.bash_env:BashEnv", kwargs={"task": name}, disable_env_checker=True)
+        monkeypatch.setitem(registry, id, spec)
+    monkeypatch.setenv("TERMIGEN_ENVS", str(envs))
+    monkeypatch.setattr(BashEnv, "prepared", [])
+    monkeypatch.setattr(BashEnv, "deaths", {})
+
+
 class BashEnv(gym.Env[str, str]):
     """Plays a task folder. Over all environments: names prepared, ids open now, seeds whose resets fail so often."""
 
@@ -74,7 +87,7 @@ class BashEnv(gym.Env[str, str]):
     open_now: ClassVar[set[int]] = set()
     deaths: ClassVar[dict[int, int]] = {}
 
-    def __init__(self, task: str, sandbox: str = "auto", max_steps: int = 200) -> None:
+    def __init__(self, task: str, *, sandbox: str = "auto", max_steps: int = 200) -> None:
         self.observation_space = self.action_space = TerminalText(1 << 16)
         self.task = Task.load(find(task).folder)
         self._max_steps = max_steps

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import trl
-from training.tiny import CHAT_TEMPLATE, TinyShape, make_tokenizer
 
 from termigen_gym.agents.protocol import SYSTEM, assistant_message
 from termigen_gym.episode import Episode, Perturbation, Repair, Step
 from tests.episodes import a_step, an_episode
+from training.tiny import CHAT_TEMPLATE, TinyShape, make_tokenizer
 
 PUBLISHED = Path(trl.__file__).parent / "chat_templates"
 TEMPLATES = {
@@ -49,9 +49,10 @@ def some_steps(*actions: str) -> list[Step]:
     return [a_step(index, action=action, executed=action) for index, action in enumerate(actions)]
 
 
-def of_steps(steps: Sequence[Step], **changes: Any) -> Episode:
+def of_steps(steps: Sequence[Step], episode_id: str = "000000", **changes: Any) -> Episode:
     """An episode of these steps, numbered anew."""
-    return an_episode(steps=tuple(replace(step, index=index) for index, step in enumerate(steps)), **changes)
+    numbered = tuple(replace(step, index=index) for index, step in enumerate(steps))
+    return an_episode(episode_id, steps=numbered, **changes)
 
 
 def a_random_episode(random_: random.Random, turns: int, longest: int = 400) -> Episode:

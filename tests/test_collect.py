@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gymnasium.envs.registration import EnvSpec, registry
+from gymnasium.envs.registration import registry
 
 from termigen_gym.collect import RETRIES, collect
 from termigen_gym.errors import AgentError, StoreError, TaskError, TermigenError
 from termigen_gym.plan import Plan, Progress, options_of, seed_of
 from termigen_gym.store import EpisodeStore
-from tests.bash_env import BashEnv, write_task
+from tests.bash_env import BashEnv, register, write_task
 
 ROOT = Path(__file__).parent.parent
 ADD, ADD2 = "termigen/add-v0", "termigen/add2-v0"
@@ -28,19 +28,7 @@ ADD, ADD2 = "termigen/add-v0", "termigen/add2-v0"
 def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("add", "add2"):
         write_task(tmp_path / "envs" / name)
-        monkeypatch.setitem(
-            registry,
-            f"termigen/{name}-v0",
-            EnvSpec(
-                f"termigen/{name}-v0",
-                entry_point="tests.bash_env:BashEnv",
-                kwargs={"task": name},
-                disable_env_checker=True,
-            ),
-        )
-    monkeypatch.setenv("TERMIGEN_ENVS", str(tmp_path / "envs"))
-    monkeypatch.setattr(BashEnv, "prepared", [])
-    monkeypatch.setattr(BashEnv, "deaths", {})
+    register(monkeypatch, tmp_path / "envs", "add", "add2")
     yield
     assert not BashEnv.open_now
 
@@ -211,7 +199,7 @@ import gymnasium
 from pathlib import Path
 from termigen_gym.collect import collect
 from termigen_gym.plan import Plan
-gymnasium.register("termigen/add-v0", entry_point="tests.bash_env:BashEnv", kwargs={"task": "add"}, disable_env_checker=True)
+gymnasium.register("termigen/add-v0", "tests.bash_env:BashEnv", kwargs={"task": "add"}, disable_env_checker=True)
 plan = Plan(tasks=("termigen/add-v0",), episodes=8, seed=3, agent=sys.argv[3])
 collect(plan, Path(sys.argv[1]), lambda progress: print(progress, flush=True))
 """

@@ -46,7 +46,7 @@ FLOORS: dict[str, int] = {
 # Floors on which modules may import each other, in this order only: task before family and so on.
 ORDER_WITHIN = (
     ("errors", "text", "spaces"),
-    ("task", "family", "catalog", "solution", "episode"),
+    ("task", "episode", "family", "catalog", "solution"),
     ("critic", "env", "vector", "wrappers", "conformance"),
     ("agents", "play"),
     ("roster", "plan", "collect", "evaluate"),

@@ -31,7 +31,7 @@ PARSED_ONLY = ("Qwen/", "--checkpoint")
 def run(argv: list[str], cwd: Path, **env: str) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     known = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **env}
-    done = subprocess.run(argv, cwd=cwd, env=known, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(argv, cwd=cwd, env=known, capture_output=True, text=True, check=False, stdin=subprocess.PIPE)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -43,7 +43,7 @@ def test_the_texts_have_commands() -> None:
 
 @pytest.mark.parametrize("code", PYTHON, ids=range(len(PYTHON)))
 def test_python_blocks_run(code: str, engine: Engine, tmp_path: Path) -> None:
-    code = code.replace('-v0")', f'-v0", sandbox={engine.name!r})').replace('-v0", num', f'-v0", sandbox={engine.name!r}, num')
+    code = re.sub(r'(-v0")', rf"\1, sandbox={engine.name!r}", code)
     run([sys.executable, "-W", "error::UserWarning", "-c", code], tmp_path)
 
 

@@ -51,6 +51,11 @@ env.close()
 """
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "TERMIGEN_ENVS"))}
     done = subprocess.run(
-        [str(tmp_path / "venv/bin/python"), "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        [str(tmp_path / "venv/bin/python"), "-c", code],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

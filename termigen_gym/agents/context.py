@@ -1,7 +1,7 @@
 """Keeping a conversation within a number of tokens.
 
-What goes first is the output of the oldest turns, then the oldest turns themselves. The system message, the instruction
-and the latest turns stay. A single text that is too long is clipped in its middle.
+The system message and the instruction stay, and the latest turns in full. In what room is left, older turns stay
+without their output; the oldest go. A single text that is too long is clipped in its middle.
 """
 
 from __future__ import annotations

@@ -15,7 +15,16 @@ from ..errors import EngineMissing, TermigenError
 from ..executor import Job, run_jobs
 from ..wrappers import TextEnv
 from .context import Check, Context, Finding, Report, Variant
-from .soundness import check_build, check_echo, check_load, check_mistakes, check_null, check_oracle, check_oracle_once, check_shape
+from .soundness import (
+    check_build,
+    check_echo,
+    check_load,
+    check_mistakes,
+    check_null,
+    check_oracle,
+    check_oracle_once,
+    check_shape,
+)
 
 __all__ = ["CHECKS", "QUICK_CHECKS", "Check", "Context", "Finding", "Report", "Variant", "check_task", "check_tasks"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -50,6 +50,11 @@ class Report:
         """Return it as plain JSON values."""
         return {"id": self.id, "ok": self.ok, "checks": {name: asdict(found) for name, found in self.checks.items()}}
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Report:
+        """Rebuild it from `to_dict`'s result."""
+        return cls(data["id"], {name: Finding(**found) for name, found in data["checks"].items()})
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -82,7 +87,7 @@ class Context:
         self._closed = threading.Event()
 
     @cached_property
-    def tasks(self) -> Mapping[Variant, Task]:
+    def tasks(self) -> dict[Variant, Task]:
         """What is to be played: the task, or a family's instances, some of each difficulty.
 
         Raises:
@@ -90,8 +95,11 @@ class Context:
         """
         if self.entry.kind == "task":
             return {Variant(): Task.load(self.entry.folder)}
+        return self.instances([Variant(seed, level) for level in DIFFICULTIES for seed in range(_FAMILY_SEEDS)])
+
+    def instances(self, variants: Iterable[Variant]) -> dict[Variant, Task]:
+        """Return a family's instances, generated in this order by a generator imported anew."""
         family = Family.load(self.entry.folder)
-        variants = [Variant(seed, difficulty) for difficulty in DIFFICULTIES for seed in range(_FAMILY_SEEDS)]
         return {variant: family.instance(variant.seed, variant.difficulty) for variant in variants}
 
     def prepare(self) -> None:

@@ -22,7 +22,7 @@ def check_load(context: Context) -> Finding:
     tasks = context.tasks
     if context.entry.kind == "task":
         return Finding(True, f"digest {next(iter(tasks.values())).digest[:12]}")
-    again = Context(context.entry, context.make_env).tasks
+    again = context.instances(reversed(tasks))
     problems = [
         f"{variant}: generated twice, found two different instances"
         for variant, task in tasks.items()

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Json, RunFolder, Sandbox, SandboxName, Seed, Workers
+from .options import Epsilon, Json, RunFolder, Sandbox, SandboxName, Seed, TaskGlob, Workers, matching_ids
 
 if TYPE_CHECKING:
     from ..conformance import CaseResult
+    from ..demo import DemoResult
     from ..doctor import Diagnosis
+    from ..score import Score
 
 
 def doctor(
@@ -104,7 +106,9 @@ def bootstrap(
 
 def demo(
     out: RunFolder = Path("demo-run"),
-    episodes: Annotated[int, typer.Option(min=2, help="How many to collect.")] = 60,
+    tasks: TaskGlob = "*",
+    episodes: Annotated[int, typer.Option(min=1, help="How many to collect.")] = 60,
+    epsilon: Epsilon = 0.2,
     seed: Seed = 0,
     workers: Workers = 2,
     sandbox: Sandbox = SandboxName.auto,
@@ -113,13 +117,57 @@ def demo(
     """Do the whole job once, small.
 
     Check the tasks, collect episodes, export them, fine-tune a tiny model, evaluate it before and after.
+    Exit code 1 when a task is not sound, 3 when episodes are left without a verdict.
     """
     from ..demo import DemoPlan, run_demo
     from .screen import OUT, print_json, progress, table
 
+    plan = DemoPlan(
+        out=out,
+        tasks=matching_ids(tasks),
+        episodes=episodes,
+        epsilon=epsilon,
+        seed=seed,
+        workers=workers,
+        sandbox=sandbox.value,
+    )
     with progress() as on_progress:
-        result = run_demo(DemoPlan(out, episodes, seed, workers, sandbox.value), on_progress)
+        result = run_demo(plan, on_progress)
     if as_json:
         print_json(result.to_dict())
     else:
-        OUT.print(table("", "", rows=result.rows()))
+        OUT.print(table("", "", rows=_demo_rows(result)))
+    if result.collected.errors or result.before.errors or result.after.errors:
+        raise typer.Exit(3)
+    raise typer.Exit(0 if all(report.ok for report in result.checks) else 1)
+
+
+def _demo_rows(result: DemoResult) -> list[tuple[str, object]]:
+    collected, tokens, training = result.collected, result.tokens, result.training
+    bad = [report.id for report in result.checks if not report.ok]
+    kinds = [(f"  {kind}", count) for kind, count in collected.injected.items()]
+    return [
+        (
+            "tasks sound",
+            f"{len(result.checks) - len(bad)} of {len(result.checks)}" + "".join(f", not {id}" for id in bad),
+        ),
+        ("episodes", f"{collected.episodes}, {collected.steps} steps, {collected.errors} without a verdict"),
+        ("pass rate", f"{collected.solved} of {collected.episodes}"),
+        ("mistakes injected", sum(collected.injected.values())),
+        *kinds,
+        ("recovered", f"{collected.recovered} of {collected.perturbed} episodes with mistakes"),
+        ("tokens", f"{tokens.tokens} in {tokens.windows} windows, {tokens.trained_tokens} of them trained"),
+        ("fine-tuned on", f"{training.lines} episodes, {training.tokens} tokens, {training.steps} steps"),
+        ("loss", f"{training.loss_first:.3f} -> {training.loss_last:.3f}"),
+        ("evaluation", f"{_solved(result.before)} -> {_solved(result.after)} of the {training.lines} solved"),
+        ("  recovered", f"{_recovered(result.before)} -> {_recovered(result.after)} episodes with mistakes"),
+        ("everything lies in", result.out),
+    ]
+
+
+def _solved(score: Score) -> int:
+    return sum(row.solved for row in score.tasks)
+
+
+def _recovered(score: Score) -> str:
+    return f"{sum(row.recovered for row in score.tasks)} of {sum(row.perturbed for row in score.tasks)}"

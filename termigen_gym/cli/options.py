@@ -81,9 +81,9 @@ def entry_named(text: str) -> Entry:
     Raises:
         TaskError: there is none; names the near ones.
     """
-    if Path(text, "task.toml").is_file() and task_name(text) not in entries():
+    if Path(text).is_dir() and text not in entries():
         return find(str(Path(text).resolve()))
-    return find(text if Path(text).is_dir() else task_name(text))
+    return find(task_name(text))
 
 
 @contextlib.contextmanager

@@ -28,13 +28,12 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def table(*columns: str, rows: Sequence[Sequence[object]] = (), title: str | None = None) -> Table:
-    """Return a table of plain texts; columns that begin with ">" are right-aligned."""
-    made = Table(title=title, title_justify="left", header_style="bold", show_header=any(columns))
-    for column in columns:
-        made.add_column(
-            column.removeprefix(">"), justify="right" if column.startswith(">") else "left", overflow="fold"
-        )
+def table(*columns: str, rows: Sequence[Sequence[object]] = ()) -> Table:
+    """Return a table of plain texts; the first column is not wrapped, those that begin with ">" are right-aligned."""
+    made = Table(header_style="bold", show_header=any(columns))
+    for number, column in enumerate(columns):
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        made.add_column(column.removeprefix(">"), justify=justify, overflow="fold", no_wrap=number == 0)
     for row in rows:
         made.add_row(*(Text(str(cell)) for cell in row))
     return made

@@ -206,7 +206,9 @@ def check(
 
 
 def _asked_for(ids: list[str]) -> dict[str, Entry]:
-    return {(id if (entry := entry_named(id)).name not in entries() else env_id(entry.name)): entry for id in ids}
+    known = {entry.folder.resolve(): env_id(name) for name, entry in entries().items()}
+    found = {id: entry_named(id) for id in ids}
+    return {known.get(entry.folder.resolve(), id): entry for id, entry in found.items()}
 
 
 def _show_report(report: Report, of: int, screen: Any) -> None:

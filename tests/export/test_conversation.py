@@ -50,6 +50,9 @@ def test_an_episode_without_a_turn_has_no_conversation() -> None:
 
 
 LOOK, BUILD, CHECK, LEAVE = some_steps("ls", "make", "make test", "exit")
+WRONG = a_mistake_at(BUILD)
+assert WRONG.perturbation is not None
+UNREPAIRED = replace(WRONG, perturbation=replace(WRONG.perturbation, repair=None))
 LOOK_CLOSER, UNDO, TRY = some_steps("look", "rm x", "try")
 RECOVERIES: dict[str, tuple[list[Step], set[int]]] = {
     "no mistake": ([LOOK, BUILD, LEAVE], set()),
@@ -64,8 +67,7 @@ RECOVERIES: dict[str, tuple[list[Step], set[int]]] = {
         {1, 2, 3, 4},
     ),
     "the step never runs, no repair known": (
-        [replace(a_mistake_at(BUILD), perturbation=replace(a_mistake_at(BUILD).perturbation, repair=None))]  # type: ignore[type-var]
-        + [TRY, TRY, TRY, LEAVE],
+        [UNREPAIRED, TRY, TRY, TRY, LEAVE],
         {1, 2},
     ),
     "the last turn is a mistake": ([LOOK, a_mistake_at(LEAVE)], set()),
