@@ -34,13 +34,15 @@ _CHUNK = 4096
 _QUIET_S = 0.04
 """Seconds without output after which the engine is asked whether the program waits for input."""
 _OPENING_S = 20.0
-# The prompt is printed by PROMPT_COMMAND: PS1 is stale after a syntax error in an eval, and things like a virtual
-# environment's `activate` change it. It goes to /dev/tty, wherever the shell's own output was sent, and leaves no trace
-# under `set -x`. The nonce stands in two pieces in this line, so that an echo of it is no prompt.
+# Two marks end a command. PROMPT_COMMAND prints the result: PS1 is stale after a syntax error in an eval. It goes to
+# /dev/tty, wherever the shell's own output was sent, and leaves no trace under `set -x`. PS1, which readline prints once
+# it has made the terminal raw, says that a line of any length may be typed: before that the kernel would cut it at 4,095
+# bytes. It is set anew each time, since things like a virtual environment's `activate` change it. The nonce stands in
+# two pieces here, so that an echo of this is no mark.
 _SET_UP = (
     b"stty -echo; bind 'set enable-bracketed-paste off' 2>/dev/null; unset HISTFILE; PS1= PS2= termigen_n=0;"
-    b" PS0='${termigen_n:$((termigen_n+=1,0)):0}';"
-    b""" PROMPT_COMMAND='{ printf "\\036NONCE:%s:%s:%s\\037" "$?" "$termigen_n" "$PWD"; PS1=; }"""
+    b" termigen_p=$'\\036'NONCE'>'$'\\037'; PS0='${termigen_n:$((termigen_n+=1,0)):0}';"
+    b""" PROMPT_COMMAND='{ printf "\\036NONCE:%s:%s:%s\\037" "$?" "$termigen_n" "$PWD"; PS1=$termigen_p; }"""
     b""" >/dev/tty 2>/dev/null'"""
 )
 _INTERRUPTS = ("\x03", "\x04")
@@ -80,6 +82,7 @@ class Terminal:
         self._open_shell = open_shell
         self._limit = output_limit
         self._cwd: str | None = None
+        self._before: int | None = None
         self.state: State = "closed"
         self._open()
 
@@ -109,6 +112,7 @@ class Terminal:
         if self.state == "prompt" and text in _INTERRUPTS:
             least = self._number
         self.state = "running"
+        self._before = self._shell.waiting() if typed else None
         capture = _Capture(self._prompt, least, 4 * self._limit, before)
         deadline = time.monotonic() + timeout_s
         found = self._type(typed, capture, deadline) or self._wait(capture, deadline)
@@ -130,7 +134,7 @@ class Terminal:
 
     def _open(self) -> None:
         self._nonce = secrets.token_hex(8).encode()
-        self._prompt = re.compile(_START + self._nonce + rb":(\d+):(\d+):([^" + _END + rb"]*)" + _END, re.DOTALL)
+        self._prompt = re.compile(_START + self._nonce + rb"(?::(\d+):(\d+):([^" + _END + rb"]*)|>)" + _END)
         self._shell = self._open_shell(self._cwd)
         os.set_blocking(self._shell.fileno(), False)
         self._stream = fdpexpect.fdspawn(self._shell.fileno(), use_poll=True, timeout=None)
@@ -195,20 +199,23 @@ class Terminal:
 
     def _wait(self, capture: _Capture, deadline: float, ask: bool = True) -> re.Match[bytes] | Literal["eof"] | None:
         """Read until the prompt, the end of the shell, the deadline, or a program that waits for somebody to type."""
-        asked_before = False
+        seen: int | None = None
         while (left := deadline - time.monotonic()) > 0:
             size = capture.size
             found = self._read(capture, min(left, _QUIET_S))
             if found is not None:
                 return found
-            if capture.size > size or not ask:
-                asked_before = False
-            elif self._shell.waits_for_input():
-                if asked_before:  # twice in a row without a word between: it does wait
-                    return None
-                asked_before = True
-            else:
-                asked_before = False
+            if capture.size > size:
+                seen = None
+                continue
+            if capture.result is not None:
+                return capture.result  # readline's own mark went where the shell's errors go
+            if not ask:
+                continue
+            waiting = self._shell.waiting()
+            if waiting is not None and waiting != self._before and waiting == seen:
+                return None  # it ran since something was typed, and has slept through two looks
+            seen = waiting
         return None
 
     def _read(self, capture: _Capture, timeout_s: float) -> re.Match[bytes] | Literal["eof"] | None:
@@ -225,7 +232,7 @@ class _Capture:
     """Output as it comes: its first and last bytes are kept, the middle is only counted."""
 
     def __init__(self, prompt: re.Pattern[bytes], least: int, limit: int, first: bytes = b"") -> None:
-        """Look for `prompt` with a command number of at least `least`; keep `limit` bytes of each end."""
+        """Look for the result of a command whose number is at least `least`; keep `limit` bytes of each end."""
         self._pattern = prompt
         self._least = least
         self._limit = limit
@@ -233,20 +240,25 @@ class _Capture:
         self._tail = bytearray(first[limit:])
         self.size = len(first)
         self.left_out = 0
+        self.result: re.Match[bytes] | None = None
 
     def add(self, part: bytes) -> re.Match[bytes] | None:
-        """Take in `part`; return the awaited prompt when it has come. Prompts are no output and are taken out."""
+        """Take in `part`; return the awaited result once the shell is ready again. Marks are no output."""
         self.size += len(part)
         start = max(len(self._tail) - _LONGEST_PROMPT, 0)
         self._tail += part
-        found = None
+        ready = False
         if _END in part:
-            for match in reversed(list(self._pattern.finditer(bytes(self._tail[start:])))):
-                if found is None and int(match[2]) >= self._least:
-                    found = match
+            matches = list(self._pattern.finditer(bytes(self._tail[start:])))
+            for match in matches:
+                if match[2] is None:
+                    ready = self.result is not None
+                elif int(match[2]) >= self._least:
+                    self.result = match
+            for match in reversed(matches):
                 del self._tail[start + match.start() : start + match.end()]
-        self._shrink(0 if found is not None else _LONGEST_PROMPT)
-        return found
+        self._shrink(0 if ready else _LONGEST_PROMPT)
+        return self.result if ready else None
 
     def _shrink(self, kept_back: int) -> None:
         """Move the first bytes to the head, drop those of the middle; a prompt that is half here stays findable."""

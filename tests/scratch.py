@@ -18,6 +18,7 @@ import pexpect
 
 from termigen_gym.errors import ActionError
 from termigen_gym.sandbox.base import Shell
+from termigen_gym.sandbox.process import waiting_for_input
 from termigen_gym.spaces import TerminalText
 from termigen_gym.task import Task, TaskConfig, TaskPaths
 from termigen_gym.terminal import Terminal
@@ -34,13 +35,8 @@ class HostShell(Shell):
     def fileno(self) -> int:
         return int(self._process.child_fd)
 
-    def waits_for_input(self) -> bool | None:
-        """Whether all in the foreground sleep in a read of the terminal, as the kernel shows it."""
-        group = os.tcgetpgrp(self.fileno())
-        if group == self._process.pid:
-            return False
-        calls = [Path(f"/proc/{group}/wchan")]
-        return all(call.read_text() in ("n_tty_read", "wait_woken") for call in calls if call.exists())
+    def waiting(self) -> int | None:
+        return waiting_for_input(self._process.pid)
 
     def close(self) -> None:
         if self._open:

@@ -83,7 +83,7 @@ class LocalAgent:
             self._random.manual_seed(seed)
         self._room = (context or self._loaded.model.config.max_position_embeddings) - max_new_tokens
         self._patience = patience
-        self._conversation: Conversation | None = None
+        self._conversation = Conversation("")
         self._answered = False
         self._failures = 0
         self._usage: Counter[str] = Counter()
@@ -103,20 +103,25 @@ class LocalAgent:
         Raises:
             ModelError: the context is too small for the instruction, or the device is out of memory.
         """
-        assert self._conversation is not None  # begin comes first, by the Agent protocol
-        if self._answered:
-            self._conversation.saw(observation, info)
+        self._observe(observation, info)
         move = self._understood(info["state"])
-        self._conversation.said(move)
-        self._answered = True
+        self._say(move)
         return move
 
     def usage(self) -> Mapping[str, float]:
         """Return prompt_tokens, cached_tokens (of the prompt, not computed anew), completion_tokens, not_understood."""
         return dict(self._usage)
 
+    def _observe(self, observation: str, info: Mapping[str, Any]) -> None:
+        """Take what the last turn led to; before the first one that is in the conversation already."""
+        if self._answered:
+            self._conversation.saw(observation, info)
+
+    def _say(self, move: Move) -> None:
+        self._conversation.said(move)
+        self._answered = True
+
     def _understood(self, state: str) -> Move:
-        assert self._conversation is not None
         messages = self._conversation.messages
         reply = self._reply(messages)
         parsed = parse_reply(reply)

@@ -14,12 +14,16 @@ from .base import Situation
 from .rules import FOR_ANY, SPECIFIC
 from .rules.base import pick
 
+_OWN_SHARE = 0.5
+
 
 class RuleCritic:
-    """Picks a kind, each as likely as the next where it has a candidate, then one candidate of that kind.
+    """Picks a mistake that fits the step.
 
-    Within a kind the task's own mistakes for this step go before rules that fit the command, and these before rules
-    that fit any command. What ran before in this episode is not proposed again.
+    Where the task has mistakes of its own for this step, one of them half of the time: they are what people of the
+    field get wrong. Else it picks a kind, each as likely as the next where it has a candidate, then one candidate of
+    that kind: the task's own before rules that fit the command, and these before rules that fit any command. What ran
+    before in this episode is not proposed again.
     """
 
     def propose(self, situation: Situation, rng: np.random.Generator) -> Perturbation | None:
@@ -33,7 +37,10 @@ class RuleCritic:
             return None
         ran = {executed.strip() for executed, _ in situation.history} | {command}
         tiers = [_own(situation), _apply(SPECIFIC, command, rng), _apply(FOR_ANY, command, rng)]
-        best = _best([[mistake for mistake in tier if mistake.action.strip() not in ran] for tier in tiers])
+        fresh = [[mistake for mistake in tier if mistake.action.strip() not in ran] for tier in tiers]
+        if fresh[0] and rng.random() < _OWN_SHARE:
+            return pick(rng, fresh[0])
+        best = _best(fresh)
         kinds = [kind for kind in PERTURBATION_KINDS if kind in best]
         return pick(rng, best[pick(rng, kinds)]) if kinds else None
 

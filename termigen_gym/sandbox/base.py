@@ -117,8 +117,12 @@ class Shell(ABC):
         """Return the descriptor to read and write; end of file or EIO means that the shell is gone."""
 
     @abstractmethod
-    def waits_for_input(self) -> bool | None:
-        """Return whether the foreground program sleeps in a read of the terminal; None when that can't be told."""
+    def waiting(self) -> int | None:
+        """Return a number while the foreground program sleeps in a read of the terminal, else None.
+
+        The number changes whenever that program ran in between: the same number after something was typed means that
+        it was not read yet. None as well where the engine can't tell.
+        """
 
     @abstractmethod
     def close(self) -> None:

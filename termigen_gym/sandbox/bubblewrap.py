@@ -33,7 +33,7 @@ from ..errors import EngineMissing, SandboxDied, SandboxError
 from ..task import TreeFile
 from .base import OUTPUT_LIMIT, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell, pack
 from .buildah import BuildahStore, store_folder
-from .process import owner_id, reads_terminal, sweep_owners
+from .process import owner_id, sweep_owners, waiting_for_input
 
 _MIB = 1024 * 1024
 _DISK_LIMIT_MB = 4096
@@ -421,9 +421,9 @@ class BubblewrapShell(Shell):
         """See `Shell.fileno`."""
         return self._master
 
-    def waits_for_input(self) -> bool | None:
-        """See `Shell.waits_for_input`."""
-        return reads_terminal(self._pid)
+    def waiting(self) -> int | None:
+        """See `Shell.waiting`."""
+        return waiting_for_input(self._pid)
 
     def close(self) -> None:
         """See `Shell.close`."""

@@ -19,7 +19,7 @@ from . import inside
 from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell
 from .daemon import API_TIMEOUT_S, daemon, remove
 from .hijack import Output, Stream, drain
-from .process import reads_terminal
+from .process import waiting_for_input
 
 _KILL_S = 5.0
 _SHELL_S = 60.0
@@ -293,9 +293,9 @@ class DockerShell(Shell):
         """See `Shell.fileno`."""
         return self._descriptor
 
-    def waits_for_input(self) -> bool | None:
-        """See `Shell.waits_for_input`."""
-        return None if self._host_pid is None else reads_terminal(self._host_pid)
+    def waiting(self) -> int | None:
+        """See `Shell.waiting`."""
+        return None if self._host_pid is None else waiting_for_input(self._host_pid)
 
     def close(self) -> None:
         """See `Shell.close`."""

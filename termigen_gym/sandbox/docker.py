@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import threading
 import uuid
@@ -109,9 +110,9 @@ class DockerEngine(Engine):
         repository, _, tag = reference.partition(":")
         changes = ['CMD ["bash"]', f"ENV PATH={DEFAULT_PATH}"]
         with daemon(f"import {tarball} as {reference}"):
-            self.client.import_image_from_file(
-                str(tarball), repository=repository, tag=tag or "latest", changes=changes
-            )
+            answer = self.client.import_image_from_file(str(tarball), changes=changes)
+            # Named in a second step: Podman's import knows no tag.
+            self.client.tag(json.loads(answer)["status"], repository, tag or "latest")
 
     def has_image(self, reference: str) -> bool:
         """See `Engine.has_image`."""
@@ -171,12 +172,15 @@ class DockerEngine(Engine):
     def _pull(self, reference: str) -> None:
         try:
             with daemon(f"pull {reference}"):
-                self.client.pull(reference)
+                messages = list(self.client.pull(reference, stream=True, decode=True))
+            why = next((str(message["error"]) for message in messages if "error" in message), "")
         except SandboxError as error:
+            why = str(error)
+        if why:
             raise BuildError(
-                f"image {reference}: expected the daemon to have or pull it, found neither possible: {error}; "
+                f"image {reference}: expected the daemon to have or pull it, found neither possible: {why}; "
                 "`termigen images bootstrap` makes the Debian base without a registry"
-            ) from None
+            )
 
     def _build(self, source: ImageSource, context: Path, tag: str) -> None:
         try:

@@ -41,30 +41,35 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def reads_terminal(shell: int) -> bool | None:
-    """Return whether the program in the foreground of a shell's terminal waits for input.
+def waiting_for_input(shell: int) -> int | None:
+    """Return a number while the program in the foreground of a shell's terminal waits for input, else None.
 
-    True when that program (or one below it, or the shell itself: its `read`) sleeps in a read of the terminal or in a
-    poll, and nothing else of it is at work. None where the kernel does not tell.
+    It waits when that program (or one below it, or the shell itself: its `read`) sleeps in a read of the terminal or in
+    a poll, and nothing else of it is at work. The number grows whenever one that waits ran. None as well where the
+    kernel does not tell.
     """
     fields = _stat(shell)
-    if not fields:
+    if not fields or fields[5] in ("-1", "0"):
         return None
     group, foreground = fields[2], fields[5]
-    if foreground in ("-1", "0"):
-        return False
-    if foreground == group:
-        activity = _activity(shell)
-        return None if activity is None else activity == "reads"
-    verdict = False
-    for pid in _family(int(foreground)):
+    family = [shell] if foreground == group else _family(int(foreground))
+    switches = 0
+    for pid in family:
         activity = _activity(pid)
-        if activity is None:
+        if activity in ("busy", None):
             return None
-        if activity == "busy":
-            return False
-        verdict = verdict or activity == "reads"
-    return verdict
+        if activity == "reads":
+            switches += _switches(pid)
+    return switches or None
+
+
+def _switches(pid: int) -> int:
+    """Return how often a process gave up the processor by itself: at least once, since it sleeps."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("voluntary"))
+    except (OSError, StopIteration):
+        return 0
 
 
 def _family(pid: int) -> list[int]:

@@ -88,7 +88,7 @@ def terminal(sandbox: Sandbox) -> Iterator[Terminal]:
 def test_case(case: Case, terminal: Terminal) -> None:
     reading = None
     for action in case.actions:
-        reading = terminal.run(action, 5.0 if action != "sleep 100" else 0.3)
+        reading = terminal.run(action, 30.0 if action != "sleep 100" else 0.3)
     assert reading is not None
     if case.output is not None:
         assert reading.output == case.output

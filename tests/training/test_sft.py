@@ -115,6 +115,7 @@ def test_our_loss_on_a_cpu_is_trls(tiny: Path, data: Path, tmp_path: Path, monke
     assert [loss for _, loss in ours.losses] == pytest.approx([loss for _, loss in theirs.losses], rel=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's own
 def test_adapters_are_trained_and_the_agent_can_load_them(tiny: Path, data: Path, tmp_path: Path) -> None:
     result = train(arguments(tiny, data, tmp_path, lora_r=4, max_steps=4))
     assert (tmp_path / "adapter_config.json").exists()

@@ -983,7 +983,7 @@ def solution_blocks(world: World, difficulty: str, kinds: Sequence[str]) -> list
         f"SELECT 'without an entry', count(*) FROM led.{n.legs} WHERE {n.fk} NOT IN (SELECT id FROM led.{n.entries});",
     )
     if difficulty == "hard":
-        check += f"\nsqlite3 ledger.db \"UPDATE {n.entries} SET {n.memo} = 'x' WHERE {n.day} < '{world.closed_before}'\" || echo 'closed months refuse changes'"
+        check += f"\nsqlite3 ledger.db \"BEGIN; UPDATE {n.entries} SET {n.memo} = 'x' WHERE {n.day} < '{world.closed_before}'; ROLLBACK\" || echo 'closed months refuse changes'"
     blocks.append(
         Block(
             "check",
