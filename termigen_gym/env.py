@@ -165,6 +165,7 @@ class TerminalEnv(gym.Env[str, str]):
         started = time.monotonic()
         self._steps += 1
         try:
+            terminal.refresh()  # a program may have ended while the agent was thinking
             if action.strip() == SUBMIT and terminal.state == "prompt":
                 return self._finish(Reading("", None, "closed", 0), started, terminated=True)
             timeout = max(min(self._command_timeout_s, self._deadline - started), 0.05)

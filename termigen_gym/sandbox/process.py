@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import select
+import struct
 from pathlib import Path
 
 _X86 = platform.machine() in ("x86_64", "amd64")
 _READ = {0} if _X86 else {63}
-_POLLS = {7, 23, 232, 270, 271, 281, 441} if _X86 else {22, 72, 73, 441}
+_POLL = {7, 271} if _X86 else {73}
+_SELECT = {23, 270} if _X86 else {72}
+_EPOLL = {232, 281, 441} if _X86 else {22, 441}
 _WAITS = {61, 247, 34, 130} if _X86 else {95, 260, 133}
 _ENTRIES = 64
+_DESCRIPTORS = 1024
 
 
 def owner_id() -> str:
@@ -97,9 +102,39 @@ def _activity(pid: int) -> str | None:
     number = int(words[0])
     if number in _READ:
         return "reads" if _is_terminal(pid, int(words[1], 16)) else "waits"
-    if number in _POLLS:
-        return "reads" if _is_terminal(pid, 0) else "waits"
+    polled = _polled(pid, number, [int(word, 16) for word in words[1:4]])
+    if polled is not None:
+        return "reads" if any(_is_terminal(pid, fd) for fd in polled) else "busy"
     return "waits" if number in _WAITS or number == -1 else "busy"
+
+
+def _polled(pid: int, number: int, arguments: list[int]) -> list[int] | None:
+    """Return the descriptors that a poll, select or epoll waits to read from; None for another call."""
+    first, second = arguments[:2]
+    try:
+        if number in _POLL:
+            entries = struct.iter_unpack("=ihh", _memory(pid, first, 8 * min(second, _DESCRIPTORS)))
+            return [fd for fd, events, _ in entries if events & select.POLLIN]
+        if number in _SELECT:
+            bits = int.from_bytes(_memory(pid, second, 8 * ((min(first, _DESCRIPTORS) + 63) // 64)), "little")
+            return [fd for fd in range(min(first, _DESCRIPTORS)) if bits >> fd & 1]
+        if number in _EPOLL:
+            with open(f"/proc/{pid}/fdinfo/{first}") as file:
+                return [int(line.split()[1]) for line in file if line.startswith("tfd:")]
+    except (OSError, struct.error):
+        return []
+    return None
+
+
+def _memory(pid: int, address: int, size: int) -> bytes:
+    """Read a process's memory; b"" for a null pointer."""
+    if not address or not size:
+        return b""
+    fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
+    try:
+        return os.pread(fd, size, address)
+    finally:
+        os.close(fd)
 
 
 def _is_terminal(pid: int, fd: int) -> bool:

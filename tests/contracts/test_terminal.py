@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -65,6 +66,12 @@ CASES = (
     Case("set -x leaves no trace of ours", ("set -x", "set +x", "true"), ""),
     Case("an Enter too many", ("less /etc/passwd", "q", "echo after"), "after\n"),
     Case("stdin drained by a command", ("cat > /dev/null < /dev/tty & kill %1; echo on",), None, 0),
+    Case("a program that polls something else", ("python3 -c 'import select; select.select([], [], [], 0.5)'",), "", 0),
+    Case("an event loop", ("python3 -c 'import asyncio; asyncio.run(asyncio.sleep(0.5))'",), "", 0),
+    Case("a key awaited by a poll", ("python3 -c 'import sys, select; select.select([0], [], [])'", "x"), None, 0),
+    Case("typed ahead", ("sleep 0.5; echo slept", "echo next; (exit 3)", "echo third; (exit 4)"), None, 4),
+    Case("after what was typed ahead", ("sleep 0.5", "echo next; (exit 3)", "true", "echo on"), "on\n"),
+    Case("more lines than were read", ("read x", "5\nsleep 0.2; echo A", "echo B", "echo C; (exit 5)"), "C\n", 5),
     Case("a killed shell", ("kill -9 $$",), None, None, "closed"),
     Case("set -e and a failure", ("set -e", "false"), "", None, "closed"),
     Case("exec", ("exec true",), None, None, "closed"),
@@ -88,7 +95,7 @@ def terminal(sandbox: Sandbox) -> Iterator[Terminal]:
 def test_case(case: Case, terminal: Terminal) -> None:
     reading = None
     for action in case.actions:
-        reading = terminal.run(action, 30.0 if action != "sleep 100" else 0.3)
+        reading = terminal.run(action, 0.3 if action.startswith(("sleep 100", "sleep 0.5")) else 30.0)
     assert reading is not None
     if case.output is not None:
         assert reading.output == case.output
@@ -122,3 +129,20 @@ def test_endless_output_can_be_interrupted(terminal: Terminal) -> None:
     terminal.run("\x03", 5)
     terminal.run("", 0.2)
     assert terminal.run("echo sound", 5).output.endswith("sound\n")
+
+
+def test_a_command_that_ends_between_two_steps_is_noticed(terminal: Terminal) -> None:
+    assert terminal.run("sleep 1; echo slept; (exit 3)", 0.2).state == "running"
+    deadline = time.monotonic() + 20
+    while terminal.state == "running":
+        assert time.monotonic() < deadline
+        terminal.refresh()
+    assert terminal.run("", 5) == Reading("slept\n", 3, "prompt", 0)
+    assert terminal.run("echo on", 5) == Reading("on\n", 0, "prompt", 0)
+
+
+def test_the_exit_code_before_is_known_to_the_next_command(terminal: Terminal) -> None:
+    terminal.run("(exit 7)", 5)
+    assert terminal.run("echo $?", 5).output == "7\n"
+    terminal.run("set -e", 5)
+    assert terminal.run("echo on", 5).output == "on\n"
