@@ -53,6 +53,7 @@ class SftArgs:
     log_steps: int = _arg(1, "optimizer steps between logged losses")
     seed: int = _arg(0, "of everything random")
     cpu: bool = _arg(False, "use the CPU even where there is a GPU")
+    threads: int = _arg(0, "CPU threads; 0 for torch's own choice, 1 is best for tiny models on a busy machine")
     quiet: bool = _arg(False, "print no progress")
 
 
@@ -171,9 +172,11 @@ def _config(args: SftArgs, use_cpu: bool, bf16: bool) -> Any:
 
 
 def _hardware(args: SftArgs) -> tuple[bool, bool]:
-    """Whether to use the CPU, and whether to compute in bfloat16."""
+    """Set the CPU threads; return whether to use the CPU, and whether to compute in bfloat16."""
     import torch
 
+    if args.threads:
+        torch.set_num_threads(args.threads)
     gpu = torch.cuda.is_available() and not args.cpu
     return not gpu, gpu and torch.cuda.is_bf16_supported()
 

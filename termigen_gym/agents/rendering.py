@@ -77,7 +77,9 @@ class Renderer:
 
     def count(self, text: str) -> int:
         """Return the number of tokens of a text alone."""
-        return len(self._tokenizer(_SURROGATE.sub("\ufffd", text), add_special_tokens=False)["input_ids"])
+        return len(
+            self._tokenizer(_SURROGATE.sub("\ufffd", text), add_special_tokens=False, verbose=False)["input_ids"]
+        )
 
     def render(self, messages: Sequence[Message]) -> Rendered:
         """Return `history` of messages that end with the assistant's, else the `prompt` for its turn."""
@@ -148,7 +150,8 @@ class Renderer:
             if message["role"] == "assistant":
                 replies.append((opened, len(text) + len(self._end_of_turn(pieces[index + 1]))))
         text += pieces[-1]
-        encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        # Not verbose: that a text is longer than the model's context is what `agents.context` and windows are for.
+        encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         return _attribute(encoded["input_ids"], encoded["offset_mapping"], starts, replies)
 
     def _opening_end(self, piece: str) -> int:

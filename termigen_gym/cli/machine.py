@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -119,6 +120,7 @@ def demo(
     Check the tasks, collect episodes, export them, fine-tune a tiny model, evaluate it before and after.
     Exit code 1 when a task is not sound, 3 when episodes are left without a verdict.
     """
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # they would run through ours
     from ..demo import DemoPlan, run_demo
     from .screen import OUT, print_json, progress, table
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 import signal
 import tarfile
@@ -17,7 +19,7 @@ import requests
 from ..errors import SandboxDied, SandboxError
 from . import inside
 from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell
-from .daemon import API_TIMEOUT_S, daemon, remove
+from .daemon import API_TIMEOUT_S, Dialect, daemon, remove
 from .hijack import Output, Stream, drain
 from .process import waiting_for_input
 
@@ -26,15 +28,16 @@ _SHELL_S = 60.0
 _ENTRYPOINT_S = 5.0
 # Bits of the mode in an archive's header (Go's os.FileMode).
 _SYMLINK = 1 << 27
-_NOT_THERE = ("not a directory", "too many links", "file name too long")
+_NOT_THERE = ("not a directory", "too many links", "too many levels of symbolic links", "file name too long")
 _NOT_REGULAR = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
 
 
 class DockerSandbox(Sandbox):
     """One container."""
 
-    def __init__(self, client: docker.APIClient, container: str, image: Image) -> None:
+    def __init__(self, client: docker.APIClient, container: str, image: Image, dialect: Dialect) -> None:
         self.image = image
+        self._dialect = dialect
         self._client = client
         self._id = container
         self._name = f"sandbox {container[:12]}"
@@ -86,7 +89,7 @@ class DockerSandbox(Sandbox):
                 with self._archive(path) as response:
                     if response is None:
                         return None
-                    stat = docker.utils.decode_json_header(response.headers["X-Docker-Container-Path-Stat"])
+                    stat = _stat(response)
                     if not stat["mode"] & _NOT_REGULAR:
                         return _first_file(response.raw, limit)
                     if not stat["mode"] & _SYMLINK:
@@ -119,8 +122,9 @@ class DockerSandbox(Sandbox):
         with daemon(f"{self._name}: kill its processes"):
             while time.monotonic() < deadline:
                 self._client.kill(self._id, "USR1")
-                if len(self._client.top(self._id, ps_args="-eo pid")["Processes"]) <= 1:
-                    return
+                with contextlib.suppress(requests.JSONDecodeError):  # Podman, when a process ends as it looks
+                    if len(self._client.top(self._id, ps_args=self._dialect.process_columns)["Processes"]) <= 1:
+                        return
             # Process 1 did not do it: somebody inside holds it with ptrace. The daemon can.
             self._client.restart(self._id, timeout=0)
 
@@ -218,7 +222,7 @@ class DockerSandbox(Sandbox):
             time.sleep(pause)
             pause = min(pause * 2, 0.1)
         code = int(state["ExitCode"])
-        if not state["Pid"] and code in (126, 127):
+        if self._dialect.keeps_pids and not state["Pid"]:
             raise self._failure(f"expected a command to start, found: {output.data.decode('utf-8', 'replace').strip()}")
         if code == 128 + signal.SIGKILL:
             self._see_alive()
@@ -229,7 +233,7 @@ class DockerSandbox(Sandbox):
         run = self._exec_create(["/bin/sh", "-c", ":"], user=0, cwd="/", env={})
         with contextlib.closing(self._attach(run)) as stream:
             drain(stream, Output(0), time.monotonic() + API_TIMEOUT_S)
-        if not self._client.exec_inspect(run)["Pid"]:
+        if self._client.exec_inspect(run)["ExitCode"] != 0:
             raise SandboxDied(f"{self._name}: expected it running, found it killed")
 
     def _kill_marked(self, mark: int) -> None:
@@ -303,6 +307,13 @@ class DockerShell(Shell):
         if stream is not None:
             self._sandbox.hang_up(self._pid, self._host_pid)
             stream.close()
+
+
+def _stat(response: Any) -> dict[str, Any]:
+    """What an archive's header says of the path; Docker writes it in plain base64, Podman in the URL-safe one."""
+    header = response.headers["X-Docker-Container-Path-Stat"].replace("+", "-").replace("/", "_")
+    stat: dict[str, Any] = json.loads(base64.urlsafe_b64decode(header))
+    return stat
 
 
 def _first_file(archive: Any, limit: int) -> bytes | None:

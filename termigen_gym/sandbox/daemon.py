@@ -7,6 +7,7 @@ import os
 import socket
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import docker
 import requests
@@ -25,17 +26,39 @@ _FAILURES = (
 )
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """Where the daemons that speak the API differ.
+
+    Attributes:
+        process_columns: what makes `top` list process numbers.
+        keeps_pids: whether an ended command still has the process number it had, and one that never started none.
+    """
+
+    process_columns: str
+    keeps_pids: bool
+
+
+_DOCKER = Dialect(process_columns="-eo pid", keeps_pids=True)
+_PODMAN = Dialect(process_columns="pid", keeps_pids=False)
+
+
+def dialect(client: docker.APIClient) -> Dialect:
+    """Return how this daemon speaks."""
+    components = client.version().get("Components") or ()
+    return _PODMAN if any(item["Name"] == "Podman Engine" for item in components) else _DOCKER
+
+
 def address() -> str:
     """Return where the daemon is: $DOCKER_HOST, else the usual socket."""
     return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 
 
-def connect(version: str = "auto", timeout_s: float = API_TIMEOUT_S) -> docker.APIClient:
+def connect(version: str = "auto") -> docker.APIClient:
     """Return a client of the daemon, for any number of threads. Whoever asked closes it.
 
     Args:
         version: of the API; "auto" asks the daemon.
-        timeout_s: how long it may stay silent.
 
     Raises:
         EngineMissing: no daemon answers; says what to do.
@@ -48,7 +71,7 @@ def connect(version: str = "auto", timeout_s: float = API_TIMEOUT_S) -> docker.A
     try:
         _knock()
         settings = docker.utils.kwargs_from_env()
-        return docker.APIClient(version=version, timeout=timeout_s, max_pool_size=_CONNECTIONS, **settings)
+        return docker.APIClient(version=version, timeout=API_TIMEOUT_S, max_pool_size=_CONNECTIONS, **settings)
     except _FAILURES as error:
         raise EngineMissing(
             f"docker engine: expected a daemon at {address()}, found: {error}; start it and see that this user may "

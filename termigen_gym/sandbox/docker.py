@@ -10,6 +10,7 @@ import threading
 import uuid
 import weakref
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from .base import Engine, Image, ImageSource, Limits, Sandbox
 from .buildkit import BuildLog
 from .cache import locked
 from .container import DockerSandbox
-from .daemon import API_TIMEOUT_S, address, connect, daemon, remove
+from .daemon import Dialect, address, connect, daemon, dialect, remove
 from .images import base_images
 from .inside import DEFAULT_PATH, KEEPER
 from .process import owner_alive, owner_id
@@ -28,6 +29,7 @@ from .process import owner_alive, owner_id
 _MIB = 1024 * 1024
 _OWNER, _ENGINE, _DIGEST = "termigen.owner", "termigen.engine", "termigen.digest"
 _HOSTNAME = "termigen"
+_CANCEL_S = 10.0
 
 # Docker's own set without NET_RAW and MKNOD.
 _CAPABILITIES = [
@@ -60,6 +62,10 @@ class DockerEngine(Engine):
             if self._connected is None or self._connected[0] != os.getpid():
                 self._connected = os.getpid(), connect()
             return self._connected[1]
+
+    @cached_property
+    def _dialect(self) -> Dialect:
+        return dialect(self.client)
 
     def probe(self) -> str:
         """See `Engine.probe`."""
@@ -95,7 +101,7 @@ class DockerEngine(Engine):
         client = self.client
         with daemon("start a sandbox"):
             container = self._create(client, image, limits, {**image.env, **(env or {})})
-            sandbox = DockerSandbox(client, container, image)
+            sandbox = DockerSandbox(client, container, image, self._dialect)
             try:
                 client.start(container)
                 if image.entrypoint:
@@ -203,7 +209,7 @@ class DockerEngine(Engine):
         """Build into the daemon's store, return False when the time was spent."""
         build, late = uuid.uuid4().hex, threading.Event()
         # A client of its own: its parameters go with every request, and the SDK has none for the builder's version.
-        client = connect(version=self.client.api_version, timeout_s=source.timeout_s + API_TIMEOUT_S)
+        client = connect(version=self.client.api_version)
         client.params = {"version": "2", "buildid": build}
 
         def give_up() -> None:
@@ -224,12 +230,18 @@ class DockerEngine(Engine):
                     forcerm=True,
                     labels={_DIGEST: source.digest},
                     decode=True,
+                    timeout=source.timeout_s + _CANCEL_S,
                 )
                 for message in messages:
                     log.feed(message)
+                    if late.is_set():  # Podman knows no cancelling
+                        break
         except KeyboardInterrupt:
             give_up()
             raise
+        except SandboxError:
+            if not late.is_set():
+                raise
         finally:
             timer.cancel()
             client.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
@@ -16,10 +17,12 @@ from termigen_gym.agents.base import Agent, Move
 from termigen_gym.agents.local import LocalAgent
 from termigen_gym.agents.oracle import Oracle
 from termigen_gym.agents.replies import is_not_understood
-from termigen_gym.episode import Episode
+from termigen_gym.critic.base import Situation
+from termigen_gym.episode import Episode, Perturbation
 from termigen_gym.errors import ModelError
 from termigen_gym.export import conversation, write_tokens
 from termigen_gym.play import play
+from termigen_gym.solution import mistakes_of
 from termigen_gym.task import Task
 from termigen_gym.wrappers import CriticWrapper
 from tests.bash_env import register, write_task
@@ -46,10 +49,7 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     write_task(folder / "envs" / "tasks" / "sum")
     with pytest.MonkeyPatch.context() as patch:
         register(patch, folder / "envs", "sum")
-        episodes = [
-            play(CriticWrapper(gym.make(ID), epsilon=0.3), Oracle(), episode_id=str(seed), seed=seed)
-            for seed in range(6)
-        ]
+        episodes = [played(Oracle(), trap) for trap in (False, True) for _ in range(3)]
         texts = [message["content"] for episode in episodes for message in conversation(episode)]
         before = make_tiny(folder / "before", texts, shape=SHAPE)
         write_tokens(episodes, AutoTokenizer.from_pretrained(before), folder / "tokens.jsonl")
@@ -58,21 +58,31 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
                 model=str(before),
                 data=str(folder / "tokens.jsonl"),
                 out=str(folder / "after"),
-                epochs=12,
+                epochs=16,
                 learning_rate=4e-3,
                 accumulate=1,
                 recompute=False,
                 save_steps=0,
                 cpu=True,
+                threads=1,
                 quiet=True,
             )
         )
         yield School(Task.load(folder / "envs" / "tasks" / "sum"), before, folder / "after", episodes)
 
 
-def played(agent: Agent, seed: int = 0, epsilon: float = 0.0) -> Episode:
-    with closing(CriticWrapper(gym.make(ID), epsilon=epsilon)) as env:
-        return play(env, agent, episode_id=str(seed), seed=seed)
+class Trap:
+    """A critic that puts the task's own mistake in the place of the sum, once."""
+
+    def propose(self, situation: Situation, rng: np.random.Generator) -> Perturbation | None:
+        mistake = mistakes_of(situation.task)[0].perturbation
+        done = any(executed == mistake.action for executed, _ in situation.history)
+        return mistake if "17 + 25" in situation.action and not done else None
+
+
+def played(agent: Agent, trap: bool = False) -> Episode:
+    with closing(CriticWrapper(gym.make(ID), Trap(), epsilon=float(trap))) as env:
+        return play(env, agent, episode_id="0", seed=0)
 
 
 def greedy(checkpoint: Path, **options: Any) -> LocalAgent:
@@ -83,7 +93,6 @@ AT_PROMPT = {"exit_code": 0, "state": "prompt"}
 
 
 def test_a_model_that_learned_the_task_solves_it(school: School) -> None:
-    assert any(episode.perturbations for episode in school.episodes)
     assert all(episode.solved for episode in school.episodes)
     episode = played(greedy(school.after))
     assert episode.error is None
@@ -95,13 +104,19 @@ def test_a_model_that_learned_the_task_solves_it(school: School) -> None:
     assert episode.usage["prompt_tokens"] > episode.usage["cached_tokens"] > episode.usage["prompt_tokens"] / 2
 
 
-def test_it_takes_mistakes_back_that_it_is_made_to_do(school: School) -> None:
-    hurt = next(episode for episode in school.episodes if episode.perturbations)
-    assert hurt.seed is not None
-    episode = played(greedy(school.after), hurt.seed, epsilon=0.3)
-    assert episode.perturbations
+def test_it_takes_back_a_mistake_that_it_was_made_to_do(school: School) -> None:
+    episode = played(greedy(school.after), trap=True)
+    assert [step.executed for step in episode.steps] == [
+        "ls",
+        "echo $((17 * 25)) > answer",  # the trap
+        "cat answer numbers",
+        "rm answer",
+        "echo $((17 + 25)) > answer",
+        "cat answer",
+        "exit",
+    ]
+    assert episode.perturbations == school.episodes[-1].perturbations
     assert episode.solved
-    assert [step.executed for step in episode.steps] == [step.executed for step in hurt.steps]
 
 
 def test_a_model_that_learned_nothing_gives_up(school: School) -> None:
@@ -156,16 +171,18 @@ def test_a_seed_gives_the_same_moves(school: School, temperature: float) -> None
 def test_a_long_episode_is_shortened_to_the_context(school: School) -> None:
     agent = greedy(school.after, context=1000, max_new_tokens=40)
     agent.begin(school.task, "Write the sum.", AT_PROMPT)
+    before = 0.0
     for number in range(8):
-        agent.act("a line of it\n" * 60 * number, AT_PROMPT)
-    usage = agent.usage()
-    assert usage["prompt_tokens"] <= 960 * (8 + usage.get("not_understood", 0))
+        agent.act("".join(f"line {n} of it\n" for n in range(60 * number)), AT_PROMPT)
+        asked = agent.usage()["prompt_tokens"] - before
+        assert asked <= 2 * 960  # the reply, and once more where it was not understood
+        before += asked
 
 
 def test_a_context_without_room_for_the_instruction_is_an_error(school: School) -> None:
-    agent = greedy(school.after, context=300, max_new_tokens=250)
+    agent = greedy(school.after, context=50, max_new_tokens=40)
     agent.begin(school.task, "Write the sum.", AT_PROMPT)
-    with pytest.raises(ModelError, match="found 50 tokens: give a larger context or a smaller max_new_tokens"):
+    with pytest.raises(ModelError, match="found 10 tokens: give a larger context or a smaller max_new_tokens"):
         agent.act("Write the sum.", AT_PROMPT)
 
 

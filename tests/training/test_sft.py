@@ -15,6 +15,8 @@ import torch
 import trl
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+import training.sft
+import training.tiny
 from termigen_gym.episode import Episode
 from termigen_gym.export import conversation, encode, write_messages, write_tokens
 from tests.chat import a_mistake_at, of_steps, some_steps
@@ -23,6 +25,7 @@ from training.tiny import TinyShape, make_tiny, texts_of
 
 SHAPE = TinyShape(vocabulary=600, hidden=64, layers=2, heads=2, feed_forward=128, positions=2048)
 ROOT = Path(__file__).parent.parent.parent
+LITTLE = ("--max-steps", "1", "--cpu", "--quiet", "--threads", "1")
 
 
 def episodes() -> list[Episode]:
@@ -55,6 +58,7 @@ def arguments(tiny: Path, data: Path, out: Path, **changes: Any) -> SftArgs:
         recompute=False,
         save_steps=0,
         cpu=True,
+        threads=1,
         quiet=True,
     )
     return replace(args, **changes)
@@ -134,6 +138,29 @@ def test_training_goes_on_from_the_last_checkpoint(tiny: Path, data: Path, tmp_p
     assert steps == [4, 5]
 
 
+def test_recomputing_activations_changes_no_loss(tiny: Path, data: Path, tmp_path: Path) -> None:
+    kept = train(arguments(tiny, data, tmp_path / "kept", max_steps=2))
+    recomputed = train(arguments(tiny, data, tmp_path / "recomputed", max_steps=2, recompute=True))
+    assert [loss for _, loss in recomputed.losses] == pytest.approx([loss for _, loss in kept.losses], rel=1e-4)
+
+
+def test_from_the_command_line(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = f"--data {tiny.parent / 'messages.jsonl'} --out {tmp_path / 'tiny'}"
+    monkeypatch.setattr(sys, "argv", ["tiny", *words.split()])
+    training.tiny.main()
+    write_tokens(episodes(), AutoTokenizer.from_pretrained(tmp_path / "tiny"), tmp_path / "tokens.jsonl")
+    words = f"--model {tmp_path / 'tiny'} --data {tmp_path / 'tokens.jsonl'} --out {tmp_path / 'out'}"
+    monkeypatch.setattr(
+        sys, "argv", ["sft", *words.split(), *["--max-steps", "1", "--cpu", "--quiet", "--threads", "1"]]
+    )
+    training.sft.main()
+    assert "1 steps in" in capsys.readouterr().out
+    for name in ("model.safetensors", "tokenizer.json", "chat_template.jinja", "metrics.json"):
+        assert (tmp_path / "out" / name).is_file()
+
+
 def test_data_that_would_be_cut_are_refused(tiny: Path, data: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"at most 64 tokens, found one of \d+"):
         train(arguments(tiny, data, tmp_path, max_length=64))
@@ -146,7 +173,7 @@ def test_data_of_another_tokenizer_are_refused(tiny: Path, tmp_path: Path) -> No
 
 
 def test_messages_are_no_tokens(tiny: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"input_ids and labels in .*, found \['episode', 'messages'"):
+    with pytest.raises(ValueError, match=r"input_ids and labels in .*, found \['agent', 'episode', 'messages'"):
         train(arguments(tiny, tiny.parent / "messages.jsonl", tmp_path))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import net
 
-EPOCHS = 700
+EPOCHS = 400
 HIDDEN = 16
 RATE = 0.35
 MOMENTUM = 0.9
