@@ -18,7 +18,7 @@ TEXTS = {path: (ROOT / path).read_text() for path in ("README.md", "benchmarks/R
 BLOCKS = [match for text in TEXTS.values() for match in re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)]
 PYTHON = [code for kind, code in BLOCKS if kind == "python"]
 COMMANDS = [
-    line[2:].split("  #")[0].strip()
+    re.split(r"\s+# ", line[2:])[0].strip()
     for kind, text in BLOCKS
     if kind == "console"
     for line in text.splitlines()

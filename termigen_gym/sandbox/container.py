@@ -118,15 +118,27 @@ class DockerSandbox(Sandbox):
 
     def kill_processes(self) -> None:
         """See `Sandbox.kill_processes`."""
-        deadline = time.monotonic() + _KILL_S
         with daemon(f"{self._name}: kill its processes"):
-            while time.monotonic() < deadline:
-                self._client.kill(self._id, "USR1")
-                with contextlib.suppress(requests.JSONDecodeError):  # Podman, when a process ends as it looks
-                    if len(self._client.top(self._id, ps_args=self._dialect.process_columns)["Processes"]) <= 1:
-                        return
-            # Process 1 did not do it: somebody inside holds it with ptrace. The daemon can.
-            self._client.restart(self._id, timeout=0)
+            if not self._process_1_kills(time.monotonic() + _KILL_S):
+                # It does not answer: somebody inside holds it with ptrace. The daemon can.
+                self._client.restart(self._id, timeout=0)
+
+    def _process_1_kills(self, deadline: float) -> bool:
+        """Ask process 1 to kill everything else; True when it has said so and the daemon sees it alone.
+
+        Asked once: a signal still under way when this returns would kill what is started next.
+        """
+        said = Output(OUTPUT_LIMIT)
+        with contextlib.closing(self._upgrade(f"/containers/{self._id}/attach", stdout=1, stream=1)) as stream:
+            self._client.kill(self._id, "USR1")
+            with contextlib.suppress(TimeoutError):
+                while inside.KILLED not in said.data and (data := stream.read(deadline)):
+                    said.feed(data)
+        while inside.KILLED in said.data and time.monotonic() < deadline:
+            with contextlib.suppress(requests.JSONDecodeError):  # Podman, when a process ends as it looks
+                if len(self._client.top(self._id, ps_args=self._dialect.process_columns)["Processes"]) <= 1:
+                    return True
+        return False
 
     def alive(self) -> bool:
         """See `Sandbox.alive`."""
@@ -199,10 +211,15 @@ class DockerSandbox(Sandbox):
         return str(created["Id"])
 
     def _attach(self, run: str, terminal: bool = False) -> Stream:
-        """Start a command and take over the connection; the SDK's own way loses what comes along with the headers."""
+        """Start a command and take over its streams."""
+        return self._upgrade(f"/exec/{run}/start", {"Tty": terminal, "Detach": False})
+
+    def _upgrade(self, path: str, body: Mapping[str, Any] | None = None, **params: int) -> Stream:
+        """Make a connection a stream; the SDK's own way loses what comes along with the headers."""
         response = self._client.post(
-            self._client._url("/exec/{0}/start", run),
-            json={"Tty": terminal, "Detach": False},
+            self._client._url(path),
+            params=params,
+            json=body,
             headers={"Connection": "Upgrade", "Upgrade": "tcp"},
             stream=True,
             timeout=API_TIMEOUT_S,

@@ -10,12 +10,13 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 READY = b"termigen: the entrypoint has come to its command"
 
 # Process 1. `read` waits without a child process, and a trapped signal interrupts it. On SIGUSR1 it kills everything
-# but itself with one system call: that needs no free process slot, and no process can be forked meanwhile that escapes.
-# It reaps what others leave; in dash only `jobs` does so without waiting.
+# but itself with one system call, and says so: that needs no free process slot, and no process can be forked meanwhile
+# that escapes. It reaps what others leave; in dash only `jobs` does so without waiting.
+KILLED = b"termigen: killed"
 KEEPER = (
     "/bin/sh",
     "-c",
-    'trap "kill -9 -1; woken=1" USR1; trap "jobs; woken=1" CHLD; exec >/dev/null 2>&1; '
+    f'trap "kill -9 -1; echo {KILLED.decode()}; woken=1" USR1; trap "jobs >/dev/null; woken=1" CHLD; exec 2>/dev/null; '
     'while :; do woken=; read -r line || [ "$woken" ] || sleep 1; done',
 )
 

@@ -19,6 +19,7 @@ import pytest
 
 from termigen_gym.errors import BuildError, EngineMissing, SandboxDied, SandboxError
 from termigen_gym.sandbox.base import Image, ImageSource, Limits
+from termigen_gym.sandbox.container import DockerShell
 from termigen_gym.sandbox.docker import DockerEngine
 from termigen_gym.sandbox.images import BASE, ensure_base
 from termigen_gym.task import folder_digest
@@ -219,6 +220,27 @@ def test_processes_go_even_when_process_1_is_held(docker: DockerEngine, plain: I
         assert docker.client.inspect_container(container)["State"]["StartedAt"] != started
         assert box.read("/kept") == b"kept\n"
         assert "sleep" not in box.exec(["sh", "-c", "cat /proc/[0-9]*/comm"], timeout_s=30).text
+
+
+@pytest.mark.docker
+def test_what_starts_after_a_kill_is_not_killed_by_it(docker: DockerEngine, plain: Image) -> None:
+    with docker.start(plain, SMALL) as box:
+        for _ in range(10):
+            box.kill_processes()
+            assert box.exec(["echo", "on"], timeout_s=30).output == b"on\n"
+
+
+@pytest.mark.docker
+def test_a_shell_of_a_daemon_elsewhere_is_hung_up_by_a_command(docker: DockerEngine, plain: Image) -> None:
+    with docker.start(plain, SMALL) as box:
+        shell = box.open_shell(env={})
+        assert isinstance(shell, DockerShell)
+        shell._host_pid = None
+        assert shell.waiting() is None
+        shell.close()
+        comms = ["sh", "-c", "cat /proc/[0-9]*/comm"]
+        while "bash" in box.exec(comms, timeout_s=30).text:
+            pass
 
 
 @pytest.mark.docker

@@ -165,14 +165,16 @@ def test_rotation_was_applied_once():
 @pytest.fixture
 def fresh_tree(tmp_path):
     """An empty log tree in place of the agent's, which comes back afterwards."""
-    kept = Path(str(BASE) + ".kept-by-tests")
-    BASE.rename(kept)
+    # Copied and not renamed: a folder of an image's lower layer cannot be renamed on overlayfs.
+    kept = tmp_path / "kept"
+    subprocess.run(["/bin/cp", "-a", str(BASE), str(kept)], check=True, timeout=30)
+    shutil.rmtree(BASE)
     (BASE / "svc").mkdir(parents=True)
     try:
         yield BASE / "svc"
     finally:
         shutil.rmtree(BASE)
-        kept.rename(BASE)
+        subprocess.run(["/bin/cp", "-a", str(kept), str(BASE)], check=True, timeout=30)
 
 
 def rotate(tmp_path, logs):
