@@ -41,11 +41,8 @@ WINDOW = 8192
 OUTPUT_LIMIT = 600
 """Characters of an observation: a tiny model pays for each of them."""
 
-LESSON_TASKS = 4
-"""Tasks that the tiny model is trained on: those with the shortest episodes."""
-
-EXAM_EACH = 2
-"""Episodes of each of them at which it is evaluated."""
+LESSON_TASKS = 3
+"""Tasks that the tiny model is trained on, in an episode or two each, and evaluated at."""
 
 TRAIN_STEPS = 320
 LEARNING_RATE = 2e-3
@@ -179,20 +176,27 @@ def _tiny_model(plan: DemoPlan) -> Path:
 
 
 def _lessons(tokens: Path, lessons: Path, episodes: Iterable[Episode]) -> tuple[str, ...]:
-    """Write the lines of the tasks whose solved episodes are shortest; return the ids of those in the exam."""
-    tasks = {episode.id: episode.task_id for episode in episodes if episode.solved}
+    """Write the lines of the chosen episodes and return their ids.
+
+    Of the tasks with the shortest episodes: the shortest solved one in which all went well, and the shortest with
+    mistakes that were recovered from.
+    """
+    solved = {episode.id: episode for episode in episodes if episode.solved}
     with tokens.open(encoding="utf-8") as file:
-        rows = [row for row in map(json.loads, file) if row["episode"] in tasks]
+        rows = [row for row in map(json.loads, file) if row["episode"] in solved]
     in_parts = {row["episode"] for row in rows if row["window"] > 0}
-    rows = sorted((row for row in rows if row["episode"] not in in_parts), key=lambda row: len(row["input_ids"]))
-    by_task: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        by_task.setdefault(tasks[row["episode"]], []).append(row)
-    chosen = sorted(by_task.values(), key=lambda rows: len(rows[len(rows) // 2]["input_ids"]))[:LESSON_TASKS]
+    by_task: dict[str, dict[bool, dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: len(row["input_ids"])):
+        episode = solved[row["episode"]]
+        if episode.id not in in_parts:
+            by_task.setdefault(episode.task_id, {}).setdefault(bool(episode.perturbations), row)
+    # Tasks with an undisturbed episode come first, then the shorter ones; dicts keep the order of length.
+    chosen = sorted(by_task.values(), key=lambda pair: False not in pair)[:LESSON_TASKS]
     if not chosen:
         raise StoreError(f"{tokens}: expected a solved episode of at most {WINDOW} tokens, found none")
-    lessons.write_text("".join(json.dumps(row) + "\n" for rows in chosen for row in rows), encoding="utf-8")
-    return tuple(sorted(row["episode"] for rows in chosen for row in rows[:EXAM_EACH]))
+    picked = [row for pair in chosen for row in pair.values()]
+    lessons.write_text("".join(json.dumps(row) + "\n" for row in picked), encoding="utf-8")
+    return tuple(sorted(row["episode"] for row in picked))
 
 
 def _train(plan: DemoPlan, on_progress: OnProgress) -> SftResult:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -42,8 +43,8 @@ def task(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("id", termigen_gym.task_ids())
 def test_check_env_on_every_registered_env(id: str, engine: Engine) -> None:
-    env = gym.make(id, sandbox=engine.name, command_timeout_s=2.0)
-    check_env(env.unwrapped, skip_render_check=True)
+    with contextlib.closing(gym.make(id, sandbox=engine.name, command_timeout_s=2.0)) as env:
+        check_env(env.unwrapped, skip_render_check=True)
 
 
 def test_an_episode(make: Make, task: Path) -> None:

@@ -100,8 +100,7 @@ def apart(engine: Engine, image: Image) -> None:
 @cases.add
 def built_once(engine: Engine, image: Image) -> None:
     """The same context is built once; its second build is the same image, unless a fresh one is asked for."""
-    stamp = secrets.token_hex(8)
-    with build_context({"Dockerfile": f"FROM {BASE}\nRUN echo {stamp}; date +%s%N >/stamp\n"}) as source:
+    with build_context({"Dockerfile": f"FROM {BASE}\nRUN date +%s%N >/stamp\n"}) as source:
         first, second = engine.build(source), engine.build(source)
         third = engine.build(dataclasses.replace(source, fresh=True))
     equal(first, second)

@@ -229,6 +229,7 @@ class DockerEngine(Engine):
                     rm=True,
                     forcerm=True,
                     labels={_DIGEST: source.digest},
+                    use_config_proxy=True,
                     decode=True,
                     timeout=source.timeout_s + _CANCEL_S,
                 )
@@ -253,6 +254,10 @@ class DockerEngine(Engine):
         quota = self._caps_disk(self._info)
         try:
             return self._create_with(client, image, limits, env, cores=self._info["NCPU"], quota=quota)
+        except docker.errors.NotFound:
+            raise SandboxError(
+                f"image {image.id}: expected it in the daemon's store, found it removed; build it again"
+            ) from None
         except docker.errors.APIError as error:
             if not quota or "storage-opt" not in str(error.explanation):
                 raise
