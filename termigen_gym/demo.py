@@ -5,7 +5,7 @@
       checks.json    what the checks found
       run/           the collected episodes
       tokens.jsonl   all of them as training data
-      lessons.jsonl  the shortest of them, which the tiny model is trained on
+      lessons.jsonl  those of the tasks with the shortest ones: what the tiny model is trained on
       tiny/          the model before, checkpoint/ after
       before/ after/ the evaluations
 
@@ -38,11 +38,14 @@ from .store import EpisodeStore
 WINDOW = 8192
 """Tokens that the tiny model can see."""
 
-OUTPUT_LIMIT = 600
+OUTPUT_LIMIT = 400
 """Characters of an observation: a tiny model pays for each of them."""
 
 LESSON_TASKS = 3
-"""Tasks that the tiny model is trained on, in an episode or two each, and evaluated at."""
+"""Tasks that the tiny model is trained on and evaluated at: those with the shortest episodes."""
+
+VOCABULARY = 16_384
+"""Of the tiny model: large, so that a repeated phrase is a single token and its episodes are short."""
 
 TRAIN_STEPS = 320
 LEARNING_RATE = 2e-3
@@ -80,16 +83,17 @@ class DemoResult:
     """What came of it.
 
     Attributes:
-        checks: the reports. collected: the run. tokens: all of it as training data. lessons: ids of the episodes that
-        were trained on. training: loss and more. before, after: the tiny model at those episodes' own instances.
+        checks: the reports. collected: the run. tokens: all of it as training data. training: loss and more.
+        exam: ids of the episodes whose instances the tiny model is evaluated at; it was trained on them, among others.
+        before, after: what it reached there.
     """
 
     out: Path
     checks: tuple[Report, ...]
     collected: CollectSummary
     tokens: TokenStats
-    lessons: tuple[str, ...]
     training: SftResult
+    exam: tuple[str, ...]
     before: Score
     after: Score
 
@@ -100,8 +104,8 @@ class DemoResult:
             "checks": [report.to_dict() for report in self.checks],
             "collected": self.collected.to_dict(),
             "tokens": asdict(self.tokens),
-            "lessons": list(self.lessons),
             "training": asdict(self.training),
+            "exam": list(self.exam),
             "before": self.before.to_dict(),
             "after": self.after.to_dict(),
         }
@@ -123,12 +127,12 @@ def run_demo(plan: DemoPlan, on_progress: OnProgress) -> DemoResult:
     tiny = _tiny_model(plan)
     tokenizer = load_tokenizer(str(tiny))
     tokens = write_tokens(EpisodeStore(run), tokenizer, plan.out / "tokens.jsonl", max_length=WINDOW)
-    lessons = _lessons(plan.out / "tokens.jsonl", plan.out / "lessons.jsonl", EpisodeStore(run))
+    exam = _lessons(plan.out / "tokens.jsonl", plan.out / "lessons.jsonl", EpisodeStore(run))
     on_progress(Progress("export", 1, 1, f"{tokens.tokens} tokens"))
     training = _train(plan, on_progress)
-    before = _evaluate(plan, lessons, tiny, "before", on_progress)
-    after = _evaluate(plan, lessons, Path(training.out), "after", on_progress)
-    return DemoResult(plan.out, checks, collected, tokens, lessons, training, before, after)
+    before = _evaluate(plan, exam, tiny, "before", on_progress)
+    after = _evaluate(plan, exam, Path(training.out), "after", on_progress)
+    return DemoResult(plan.out, checks, collected, tokens, training, exam, before, after)
 
 
 def _take_folder(plan: DemoPlan) -> None:
@@ -171,32 +175,33 @@ def _tiny_model(plan: DemoPlan) -> Path:
     """The untrained model, whose tokenizer knows the run's words."""
     folder = plan.out / "tiny"
     if not (folder / "tokenizer.json").exists():
-        make_tiny(folder, texts_of(plan.out / "messages.jsonl"), plan.seed, TinyShape(positions=WINDOW))
+        shape = TinyShape(vocabulary=VOCABULARY, positions=WINDOW)
+        make_tiny(folder, texts_of(plan.out / "messages.jsonl"), plan.seed, shape)
     return folder
 
 
 def _lessons(tokens: Path, lessons: Path, episodes: Iterable[Episode]) -> tuple[str, ...]:
-    """Write the lines of the chosen episodes and return their ids.
+    """Write the solved episodes of the tasks where one is shortest, and return the ids of those in the exam.
 
-    Of the tasks with the shortest episodes: the shortest solved one in which all went well, and the shortest with
-    mistakes that were recovered from.
+    The exam has of each task the shortest episode in which all went well, and the shortest with mistakes.
     """
     solved = {episode.id: episode for episode in episodes if episode.solved}
     with tokens.open(encoding="utf-8") as file:
         rows = [row for row in map(json.loads, file) if row["episode"] in solved]
     in_parts = {row["episode"] for row in rows if row["window"] > 0}
-    by_task: dict[str, dict[bool, dict[str, Any]]] = {}
+    by_task: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: len(row["input_ids"])):
-        episode = solved[row["episode"]]
-        if episode.id not in in_parts:
-            by_task.setdefault(episode.task_id, {}).setdefault(bool(episode.perturbations), row)
-    # Tasks with an undisturbed episode come first, then the shorter ones; dicts keep the order of length.
-    chosen = sorted(by_task.values(), key=lambda pair: False not in pair)[:LESSON_TASKS]
+        if row["episode"] not in in_parts:
+            by_task.setdefault(solved[row["episode"]].task_id, []).append(row)
+    chosen = list(by_task.values())[:LESSON_TASKS]  # in the order of length, which dicts keep
     if not chosen:
         raise StoreError(f"{tokens}: expected a solved episode of at most {WINDOW} tokens, found none")
-    picked = [row for pair in chosen for row in pair.values()]
-    lessons.write_text("".join(json.dumps(row) + "\n" for row in picked), encoding="utf-8")
-    return tuple(sorted(row["episode"] for row in picked))
+    lessons.write_text("".join(json.dumps(row) + "\n" for rows in chosen for row in rows), encoding="utf-8")
+    exam: dict[tuple[str, bool], str] = {}
+    for row in (row for rows in chosen for row in rows):
+        episode = solved[row["episode"]]
+        exam.setdefault((episode.task_id, bool(episode.perturbations)), episode.id)
+    return tuple(sorted(exam.values()))
 
 
 def _train(plan: DemoPlan, on_progress: OnProgress) -> SftResult:
@@ -222,18 +227,18 @@ def _train(plan: DemoPlan, on_progress: OnProgress) -> SftResult:
     return result
 
 
-def _evaluate(plan: DemoPlan, lessons: tuple[str, ...], model: Path, name: str, on_progress: OnProgress) -> Score:
-    """Play the lessons' own instances with a model, under the same critic."""
+def _evaluate(plan: DemoPlan, exam: tuple[str, ...], model: Path, name: str, on_progress: OnProgress) -> Score:
+    """Play the instances of the exam's episodes with a model, under the same critic."""
     options = {
         "checkpoint": str(model),
         "temperature": 0.0,
         "max_new_tokens": _longest_turn(plan.out / "lessons.jsonl") + 8,
         "patience": 1,
     }
-    exam = replace(
-        plan.collection, only=tuple(map(int, lessons)), agent="local", agent_options=options, workers=1, max_steps=60
+    again = replace(
+        plan.collection, only=tuple(map(int, exam)), agent="local", agent_options=options, workers=1, max_steps=60
     )
-    return evaluate(exam, plan.out / name, on_progress=lambda step: on_progress(replace(step, stage=name)))
+    return evaluate(again, plan.out / name, on_progress=lambda step: on_progress(replace(step, stage=name)))
 
 
 def _longest_turn(lessons: Path) -> int:

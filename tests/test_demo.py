@@ -46,8 +46,8 @@ def test_the_demo_does_what_it_says_and_resumes(plan: DemoPlan) -> None:
     assert result.tokens.trained_tokens > 0
     assert result.training.steps == 6
     assert result.training.loss_last < result.training.loss_first
-    assert (result.before.n, result.before.errors, result.before.solved.value) == (len(result.lessons), 0, 0.0)
-    assert (result.after.n, result.after.errors) == (len(result.lessons), 0)
+    assert (result.before.n, result.before.errors, result.before.solved.value) == (len(result.exam), 0, 0.0)
+    assert (result.after.n, result.after.errors) == (len(result.exam), 0)
     seeds = {episode.id: episode.seed for episode in EpisodeStore(plan.out / "run")}
     for exam in ("before", "after"):
         for episode in EpisodeStore(plan.out / exam):

@@ -6,6 +6,7 @@ the way to speed.
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ class _Loaded:
     tokenizer: Any
     renderer: Renderer
     ends: frozenset[int]
+    past: str
 
 
 _loaded: WeakValueDictionary[tuple[str, str, int], _Loaded] = WeakValueDictionary()
@@ -190,7 +192,8 @@ class LocalAgent:
     def _next(self, new: list[int]) -> int:
         model = self._loaded.model
         ids = torch.tensor([new], device=model.device)
-        logits = model(input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1).logits[0, -1]
+        past = {self._loaded.past: self._cache}
+        logits = model(input_ids=ids, use_cache=True, logits_to_keep=1, **past).logits[0, -1]
         self._cached += new
         if self._temperature <= 0:
             return int(logits.argmax())
@@ -224,4 +227,6 @@ def _read(checkpoint: str, device: str) -> _Loaded:
     configured = model.generation_config.eos_token_id
     ends = configured if isinstance(configured, list) else [configured]
     ends += [tokenizer.eos_token_id, renderer.history(turn).input_ids[-1]]
-    return _Loaded(model, tokenizer, renderer, frozenset(ends) - {None})
+    # transformers 5.24 gave the argument that carries the past a shorter name.
+    past = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
+    return _Loaded(model, tokenizer, renderer, frozenset(ends) - {None}, past)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Epsilon, Json, RunFolder, Sandbox, SandboxName, Seed, TaskGlob, Workers, matching_ids
+from .options import Epsilon, Json, Sandbox, SandboxName, Seed, TaskGlob, Workers, matching_ids
 
 if TYPE_CHECKING:
     from ..conformance import CaseResult
@@ -106,7 +106,10 @@ def bootstrap(
 
 
 def demo(
-    out: RunFolder = Path("demo-run"),
+    out: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Its folder; an interrupted one is resumed.  [default: demo-run[-SANDBOX]]"),
+    ] = None,
     tasks: TaskGlob = "*",
     episodes: Annotated[int, typer.Option(min=1, help="How many to collect.")] = 60,
     epsilon: Epsilon = 0.2,
@@ -124,6 +127,8 @@ def demo(
     from ..demo import DemoPlan, run_demo
     from .screen import OUT, print_json, progress, table
 
+    if out is None:  # one for each engine that is named, so that each demo shows what that engine did
+        out = Path("demo-run" if sandbox is SandboxName.auto else f"demo-run-{sandbox.value}")
     plan = DemoPlan(
         out=out,
         tasks=matching_ids(tasks),
@@ -161,7 +166,7 @@ def _demo_rows(result: DemoResult) -> list[tuple[str, object]]:
         ("tokens", f"{tokens.tokens} in {tokens.windows} windows, {tokens.trained_tokens} of them trained"),
         ("fine-tuned on", f"{training.lines} episodes, {training.tokens} tokens, {training.steps} steps"),
         ("loss", f"{training.loss_first:.3f} -> {training.loss_last:.3f}"),
-        ("evaluation", f"{_solved(result.before)} -> {_solved(result.after)} of the {training.lines} solved"),
+        ("evaluation", f"{_solved(result.before)} -> {_solved(result.after)} of {len(result.exam)} solved"),
         ("  recovered", f"{_recovered(result.before)} -> {_recovered(result.after)} episodes with mistakes"),
         ("everything lies in", result.out),
     ]
