@@ -55,7 +55,7 @@ def _show_diagnosis(found: Diagnosis) -> None:
     OUT.print(table("engine", "answers", "base image", "", rows=engines))
     OUT.print(f"auto takes: {found.auto or 'none, no engine answers'}")
     if found.auto is not None and not all(state.base_image for state in found.engines if state.name == found.auto):
-        OUT.print("the base image is made when it is first needed, or now by: termigen images bootstrap")
+        OUT.print("the base image is pulled or made when it is first needed; made now by: termigen images bootstrap")
     for disk in found.disks:
         OUT.print(f"free: {disk.free_gib:.1f} GiB at {disk.path}", markup=False)
     for extra, missing in found.extras.items():

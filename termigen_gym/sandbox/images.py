@@ -1,4 +1,4 @@
-"""The base image of our tasks, made from the distribution's packages where no registry can be reached."""
+"""The base image of our tasks: from a registry, or made from the distribution's packages where none can be reached."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import EngineMissing, SandboxError
-from .base import Engine
+from ..errors import BuildError, EngineMissing, SandboxError
+from .base import Engine, ImageSource
 from .cache import cache_folder, locked
 
 BASE = "debian:bookworm-slim"
 
-_ALIASES = (BASE, f"library/{BASE}", f"docker.io/{BASE}", f"docker.io/library/{BASE}")
+_FULL = f"docker.io/library/{BASE}"
+_PULL_S = 60.0
+_ALIASES = (BASE, f"library/{BASE}", f"docker.io/{BASE}", _FULL)
 _OPTIONS = (
     "--variant=minbase",
     '--aptopt=Acquire::Languages "none"',
@@ -51,12 +53,17 @@ def base_images(dockerfile: str) -> tuple[str, ...]:
 
 
 def ensure_base(engine: Engine, progress: Callable[[str], None] = lambda line: None) -> None:
-    """See to it that the engine has the base image: nothing where it has, else `bootstrap`.
+    """See to it that the engine has the base image: pull it, or `bootstrap` it where no registry can be reached.
 
     Raises:
         EngineMissing, SandboxError: as `bootstrap`.
     """
-    if not engine.has_image(BASE):
+    if engine.has_image(BASE):
+        return
+    progress(f"{BASE}: pulling")
+    try:
+        engine.build(ImageSource(None, _FULL, _FULL, _PULL_S))
+    except BuildError:
         bootstrap(engine, BASE, progress)
 
 

@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from termigen_gym.errors import EngineMissing, SandboxError
+from termigen_gym.errors import BuildError, EngineMissing, SandboxError
 from termigen_gym.sandbox.base import Engine, Image, ImageSource, Limits, Sandbox
 from termigen_gym.sandbox.cache import cache_folder, locked
 from termigen_gym.sandbox.images import BASE, base_images, bootstrap, ensure_base, needs_base
 
 
 class Store(Engine):
-    """An engine that only keeps images, by name the bytes they came from."""
+    """An engine that only keeps images, by name the bytes they came from; a registry may be in its reach."""
 
     name = "store"
 
-    def __init__(self) -> None:
+    def __init__(self, registry: Mapping[str, bytes] | None = None) -> None:
         self.images: dict[str, bytes] = {}
+        self._registry = registry or {}
 
     def has_image(self, reference: str) -> bool:
         return reference in self.images
@@ -32,7 +33,10 @@ class Store(Engine):
         raise NotImplementedError
 
     def build(self, source: ImageSource) -> Image:
-        raise NotImplementedError
+        if source.reference is None or source.reference not in self._registry:
+            raise BuildError(f"{source.reference}: no such host")
+        self.images[source.reference.removeprefix("docker.io/library/")] = self._registry[source.reference]
+        return Image(source.reference)
 
     def start(self, image: Image, limits: Limits, env: Mapping[str, str] | None = None) -> Sandbox:
         raise NotImplementedError
@@ -108,6 +112,13 @@ def test_the_base_is_made_once_for_all_engines(programs: Path) -> None:
     assert first.images == second.images == {BASE: b"tree of bookworm\n"}
     assert runs(programs) == 1
     assert "I: working" in lines
+
+
+def test_the_base_is_pulled_where_a_registry_answers(programs: Path) -> None:
+    store = Store({"docker.io/library/debian:bookworm-slim": b"pulled"})
+    ensure_base(store)
+    assert store.images == {BASE: b"pulled"}
+    assert list(cache_folder().glob("*.tar")) == []
 
 
 def test_engines_that_need_it_at_once_wait_for_one_another(programs: Path) -> None:
