@@ -79,8 +79,13 @@ class _Client:
             ours.send(json.dumps(settings).encode())
             ready = json.loads(ours.recv(65536))
         except (OSError, ValueError):
-            errors = self._process.communicate()[1].decode("utf-8", "replace")
-            raise SandboxError(f"expected the sandbox launcher to start, found: {errors[-800:]}") from None
+            ours.close()
+            errors = self._process.communicate()[1].decode("utf-8", "replace").strip()
+            raise EngineMissing(
+                "bubblewrap engine: expected namespaces and mounts to be allowed here, found: "
+                f"{errors.rpartition(chr(10))[2][-400:]}; inside a container, run that with --privileged, or use the "
+                "docker engine"
+            ) from None
         self.groups: list[str] = ready["groups"]
 
     def send(self, request: dict[str, Any], fds: Sequence[int] = ()) -> socket.socket:

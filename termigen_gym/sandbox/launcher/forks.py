@@ -9,29 +9,41 @@ from collections.abc import Callable
 
 from .system import CLONE_NEWPID, CLONE_NEWUSER, Refused, call
 
+_MADE = b"made"
+
 
 def identity_userns() -> int:
     """Make a user namespace in which the ids 0 to 65535 are themselves, and return a descriptor of it.
 
     The sandbox's root is then not the host's: its capabilities reach nothing that belongs to the first namespace.
+
+    Raises:
+        Refused: this machine, or the container that we are in, allows none.
     """
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.close(read_end)
-        call("unshare", CLONE_NEWUSER)
-        os.write(write_end, b"1")
-        signal.pause()
+        try:
+            call("unshare", CLONE_NEWUSER)
+            os.write(write_end, _MADE)
+            signal.pause()
+        except OSError as error:
+            os.write(write_end, str(error).encode())
+        finally:
+            os._exit(1)
     os.close(write_end)
-    os.read(read_end, 1)
+    answer = os.read(read_end, 4096)
     os.close(read_end)
-    for name in ("uid_map", "gid_map"):
-        with open(f"/proc/{pid}/{name}", "w") as file:
-            file.write("0 0 65536")
-    fd = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return fd
+    try:
+        if answer != _MADE:
+            raise Refused(f"no user namespace can be made: {answer.decode()}")
+        for name in ("uid_map", "gid_map"):
+            with open(f"/proc/{pid}/{name}", "w") as file:
+                file.write("0 0 65536")
+        return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def fork_by_way(pidfd: int, run: Callable[[], None], report: Callable[[str], None]) -> int:

@@ -349,7 +349,10 @@ def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     control.set_inheritable(False)
     settings = json.loads(control.recv(65536))
-    launcher = Launcher(control, settings)
+    try:
+        launcher = Launcher(control, settings)
+    except (OSError, Refused) as error:
+        sys.exit(str(error))  # its one line is what the owner shows
     sys.meta_path.clear()
     sys.path.clear()
     launcher.serve()
