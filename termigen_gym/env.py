@@ -26,7 +26,7 @@ OBSERVATION_LIMIT = 1 << 18
 SUBMIT = "exit"
 _DEFAULT_MAX_STEPS = 100
 _DEFAULT_TIMEOUT_S = 900.0
-_LOG_FOLDERS = ("logs/agent", "logs/verifier", "logs/artifacts")
+_LOG_FOLDERS = ("/logs/agent", "/logs/verifier", "/logs/artifacts")
 _SHELL_ENV = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PAGER": "cat", "GIT_PAGER": "cat"}
 
 
@@ -135,9 +135,11 @@ class TerminalEnv(gym.Env[str, str]):
         self._task = self._choose(seed, options or {})
         config = self._task.config
         chosen = engine(self._engine_name)
-        self._sandbox = chosen.start(self._image(chosen), self._limits(), plain_values(config.environment.env))
+        values = plain_values(config.environment.env)
+        self._sandbox = chosen.start(self._image(chosen), self._limits(), values, _LOG_FOLDERS)
         try:
-            self._sandbox.put(pack(self._task.files, _LOG_FOLDERS))
+            if self._task.files:
+                self._sandbox.put(pack(self._task.files))
             if config.environment.healthcheck is not None:
                 wait_healthy(self._sandbox, config.environment.healthcheck)
             self._terminal = Terminal(self._open_shell, self._output_limit)

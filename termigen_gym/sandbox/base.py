@@ -232,8 +232,16 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def start(self, image: Image, limits: Limits, env: Mapping[str, str] | None = None) -> Sandbox:
-        """Start a sandbox; `env` is added to the image's ENV for everything that runs inside.
+    def start(
+        self, image: Image, limits: Limits, env: Mapping[str, str] | None = None, folders: Sequence[str] = ()
+    ) -> Sandbox:
+        """Start a sandbox.
+
+        Args:
+            image: what it is a copy of.
+            limits: what it may use.
+            env: added to the image's ENV for everything that runs inside.
+            folders: absolute paths of directories that everybody may write to; made where they are not there.
 
         Raises:
             SandboxError: it could not be started.

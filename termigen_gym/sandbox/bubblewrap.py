@@ -30,8 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EngineMissing, SandboxDied, SandboxError
-from ..task import TreeFile
-from .base import OUTPUT_LIMIT, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell, pack
+from .base import OUTPUT_LIMIT, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell
 from .buildah import BuildahStore, store_folder
 from .process import owner_id, sweep_owners, waiting_for_input
 
@@ -46,7 +45,10 @@ _READY = "termigen: the entrypoint has come to its command"
 # Each command carries a number of its own as a limit that the kernel does not enforce, and so does all that it starts.
 _marks = itertools.count(1 << 50)
 _INSTALL = "install it, e.g. `apt-get install bubblewrap buildah mmdebstrap uidmap`"
-_HOSTS = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\ttermigen\n"
+_OWN_FILES = {
+    "/etc/hosts": "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\ttermigen\n",
+    "/etc/hostname": "termigen\n",
+}
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,9 @@ class BubblewrapEngine(Engine):
         """See `Engine.has_image`."""
         return self._store.has(reference)
 
-    def start(self, image: Image, limits: Limits, env: Mapping[str, str] | None = None) -> Sandbox:
+    def start(
+        self, image: Image, limits: Limits, env: Mapping[str, str] | None = None, folders: Sequence[str] = ()
+    ) -> Sandbox:
         """See `Engine.start`."""
         layers = self._store.layers(image)
         if limits.network == "public":
@@ -208,6 +212,9 @@ class BubblewrapEngine(Engine):
                 "box": name,
                 "layers_folder": str(layers.folder),
                 "layers": layers.names,
+                # buildah leaves an empty WORKDIR out of the image
+                "folders": {image.workdir: None, **dict.fromkeys(folders, 0o777)},
+                "files": _OWN_FILES,
                 "limits": {
                     "cpus": limits.cpus,
                     # Files written lie in memory and count there as well, so they get room of their own.
@@ -221,8 +228,6 @@ class BubblewrapEngine(Engine):
         box = BubblewrapSandbox(client, name, image, limits, {**image.env, **(env or {})})
         self._boxes.add(box)
         try:
-            own = {"etc/hosts": TreeFile(_HOSTS), "etc/hostname": TreeFile(b"termigen\n")}
-            box.unpack(pack(own), "/", folders=(image.workdir,))  # buildah leaves an empty WORKDIR out of the image
             if image.entrypoint:
                 box.run_entrypoint()
         except BaseException:
@@ -294,16 +299,12 @@ class BubblewrapSandbox(Sandbox):
 
     def put(self, archive: bytes, to: str = "/") -> None:
         """See `Sandbox.put`."""
-        self.unpack(archive, to)
-
-    def unpack(self, archive: bytes, to: str, folders: Sequence[str] = ()) -> None:
-        """Make `folders`, then do as `put`."""
         body = os.memfd_create("archive", os.MFD_CLOEXEC)
         try:
             with open(os.dup(body), "wb") as file:
                 file.write(archive)
             os.lseek(body, 0, os.SEEK_SET)
-            request = {"op": "put", "box": self._name, "to": to, "folders": list(folders)}
+            request = {"op": "put", "box": self._name, "to": to}
             with _Pipe() as pipe, self._send(request, [body, pipe.write_end]) as channel:
                 pipe.close_write()
                 done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing)

@@ -51,6 +51,7 @@ class BuildahStore:
         self.folder = folder
         self._lock = threading.Lock()
         self._images: dict[str, Image] = {}
+        self._lists: dict[str, tuple[tuple[int, int, int], list[dict[str, Any]]]] = {}
 
     @cached_property
     def driver(self) -> str:
@@ -160,10 +161,16 @@ class BuildahStore:
         return next((item for item in self._records("images") if full in (item.get("names") or ())), None)
 
     def _records(self, kind: str) -> list[dict[str, Any]]:
-        """Read the store's own list; asking buildah would cost 40 ms each time."""
+        """Read the store's own list where it has changed; asking buildah would cost 40 ms each time."""
         path = self.folder / "storage" / f"{self.driver}-{kind}" / f"{kind}.json"
         try:
-            return json.loads(path.read_text())  # type: ignore[no-any-return]
+            with open(path, encoding="utf-8") as file:
+                state = os.fstat(file.fileno())
+                version = (state.st_ino, state.st_mtime_ns, state.st_size)
+                known = self._lists.get(kind)
+                if known is None or known[0] != version:
+                    known = self._lists[kind] = version, json.load(file)
+                return known[1]
         except FileNotFoundError:
             return []
 

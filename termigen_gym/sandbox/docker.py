@@ -9,7 +9,7 @@ import os
 import threading
 import uuid
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import docker
 
 from ..errors import BuildError, SandboxError
-from .base import Engine, Image, ImageSource, Limits, Sandbox
+from .base import Engine, Image, ImageSource, Limits, Sandbox, pack
 from .buildkit import BuildLog
 from .cache import locked
 from .container import DockerSandbox
@@ -96,13 +96,17 @@ class DockerEngine(Engine):
             raise SandboxError(f"image {tag}: expected it in the daemon's store after its build, found none")
         return image
 
-    def start(self, image: Image, limits: Limits, env: Mapping[str, str] | None = None) -> Sandbox:
+    def start(
+        self, image: Image, limits: Limits, env: Mapping[str, str] | None = None, folders: Sequence[str] = ()
+    ) -> Sandbox:
         """See `Engine.start`."""
         client = self.client
         with daemon("start a sandbox"):
             container = self._create(client, image, limits, {**image.env, **(env or {})})
             sandbox = DockerSandbox(client, container, image, self._dialect)
             try:
+                if folders:
+                    sandbox.put(pack({}, folders))  # before anything of the image runs
                 client.start(container)
                 if image.entrypoint:
                     sandbox.run_entrypoint()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -38,7 +38,9 @@ class Store(Engine):
         self.images[source.reference.removeprefix("docker.io/library/")] = self._registry[source.reference]
         return Image(source.reference)
 
-    def start(self, image: Image, limits: Limits, env: Mapping[str, str] | None = None) -> Sandbox:
+    def start(
+        self, image: Image, limits: Limits, env: Mapping[str, str] | None = None, folders: Sequence[str] = ()
+    ) -> Sandbox:
         raise NotImplementedError
 
     def sweep(self) -> int:

@@ -34,6 +34,7 @@ from .system import (
     mount,
     own_capabilities,
 )
+from .tree import furnish
 
 
 class Box:
@@ -198,16 +199,17 @@ class Launcher:
         elif operation == "put":
             self._watch(box, lambda: inside.run_put(request, fds), reply)
         elif operation == "read":
-            self._watch(box, lambda: inside.run_read(request, fds), reply)
+            # Not in the control group: what a program has used up there is no reason that its files can't be read.
+            self._watch(box, lambda: inside.run_read(request, fds), reply, grouped=False)
         elif operation == "shell":
             self._shell(box, request, reply)
         elif operation == "kill":
             self._kill(box, request["mark"])
             self._send(reply, {})
 
-    def _watch(self, box: Box, run: Callable[[], None], reply: socket.socket) -> None:
+    def _watch(self, box: Box, run: Callable[[], None], reply: socket.socket, grouped: bool = True) -> None:
         """Let `run` go on inside; what keeps it from beginning, and its end, are said on `reply`."""
-        pid = self._enter(box, run, lambda text: self._send(reply, {"error": text, "code": "failed"}))
+        pid = self._enter(box, run, lambda text: self._send(reply, {"error": text, "code": "failed"}), grouped)
         self._waiting[pid] = reply
 
     def _stop(self, name: str) -> None:
@@ -270,6 +272,7 @@ class Launcher:
         options = f"lowerdir={':'.join(request['layers'])},upperdir={base}/upper,workdir={base}/work"
         mount("overlay", f"{base}/root", "overlay", 0, options + ("" if self._settings["root"] else ",userxattr"))
         os.chdir("/")
+        furnish(f"{base}/root", request["folders"], request["files"])
         if self._userns is not None:
             call("setns", self._userns, CLONE_NEWUSER)
             os.setgroups([])
@@ -278,7 +281,7 @@ class Launcher:
         os.dup2(errors, 2)
         os.set_inheritable(info, True)
         network = [] if request["limits"]["network"] == "public" else ["--unshare-net"]
-        argv = ["--bind", f"{base}/root", "/", "--dev", "/dev", "--proc", "/proc"]
+        argv = ["--bind", f"{base}/root", "/", "--dev", "/dev", "--chmod", "1777", "/dev/shm", "--proc", "/proc"]
         argv += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
         argv += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", *network]
         argv += ["--hostname", "termigen", "--die-with-parent", "--info-fd", str(info), "--clearenv", "--chdir", "/"]

@@ -36,12 +36,12 @@ KEEPER = (
 It reaps what others leave; in dash only `jobs` does so without waiting.
 """
 
-_libc = ctypes.CDLL(None, use_errno=True)
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def call(name: str, *args: Any) -> None:
     """Call a libc function that returns -1 on error."""
-    if getattr(_libc, name)(*args) == -1:
+    if getattr(libc, name)(*args) == -1:
         code = ctypes.get_errno()
         raise OSError(code, f"{name}: {os.strerror(code)}")
 
@@ -55,7 +55,7 @@ def own_capabilities() -> None:
     """Reduce this process, for good, to `KEPT_CAPABILITIES`."""
     for capability in range(LAST_CAPABILITY + 1):
         if capability not in KEPT_CAPABILITIES:
-            _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # EINVAL above the kernel's last one
+            libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # EINVAL above the kernel's last one
     kept = sum(1 << capability for capability in KEPT_CAPABILITIES)
     header = struct.pack("Ii", 0x20080522, 0)
     low, high = kept & 0xFFFFFFFF, kept >> 32
