@@ -9,6 +9,7 @@ Exit codes: 0 all is well; 1 a check or an evaluation said no; 2 the command lin
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Any
 
@@ -75,5 +76,6 @@ def _main() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. SIGTERM is taken as Ctrl-C: sandboxes are closed and what was played is kept."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app(prog_name="termigen")

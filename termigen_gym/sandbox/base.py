@@ -18,6 +18,7 @@ from __future__ import annotations
 import io
 import posixpath
 import tarfile
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -58,6 +59,7 @@ class ImageSource:
         reference: a finished image's name, or None.
         timeout_s: limit of the build.
         fresh: ignore the layer cache.
+        abort: set by another thread, it ends the build soon, with a BuildError.
     """
 
     context: Path | None
@@ -65,6 +67,7 @@ class ImageSource:
     reference: str | None = None
     timeout_s: float = 600.0
     fresh: bool = False
+    abort: threading.Event | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -226,8 +226,12 @@ class BubblewrapEngine(Engine):
         return box
 
     def sweep(self) -> int:
-        """See `Engine.sweep`. Only empty control groups can be left: everything else ended with its launcher."""
-        return sweep_owners(Path("/sys/fs/cgroup"))
+        """See `Engine.sweep`.
+
+        Empty control groups and the working containers of builds can be left: everything else ended with its launcher.
+        """
+        folders = {Path(group).parent for group in self._launcher().groups}
+        return sum(map(sweep_owners, folders)) + self._store.sweep()
 
     def close(self) -> None:
         """See `Engine.close`."""

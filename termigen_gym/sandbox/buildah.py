@@ -11,18 +11,27 @@ import json
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import BuildError, EngineMissing, SandboxError
 from .base import Image, ImageSource
+from .cache import take_lock, try_lock
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TAIL = 30
+_LOOK_EVERY_S = 0.1
+_LONG = ("bud", "pull", "from", "add", "config", "commit")
+"""Commands that have working containers, and hold the lock `_BUILDS` together meanwhile."""
+
+_BUILDS = "builds"
+_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+_APART = ("unshare", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc", "--")
 
 
 @dataclass(frozen=True)
@@ -66,15 +75,14 @@ class BuildahStore:
             BuildError: it does not build.
         """
         name = source.reference or f"localhost/termigen/{source.digest[:24]}"
-        with self._building(name):
+        with self._building(name, source):
             if source.fresh or not self.has(name):
                 self._images.pop(name, None)
                 if source.context is None:
-                    self._build(["pull", name], name, source.timeout_s)
+                    self._build(["pull", name], name, source)
                 else:
                     cache = "--no-cache" if source.fresh else "--layers"
-                    command = ["bud", "--isolation", "chroot", cache, "-t", name, str(source.context)]
-                    self._build(command, name, source.timeout_s)
+                    self._build(["bud", "--isolation", "chroot", cache, "-t", name, str(source.context)], name, source)
             if name not in self._images:
                 self._images[name] = self._inspect(name)
             return self._images[name]
@@ -115,27 +123,44 @@ class BuildahStore:
         below = lower.read_text().strip().split(":") if lower.exists() else []
         return Layers(overlay, (f"l/{top}", *below))
 
+    def sweep(self) -> int:
+        """Remove the working containers that killed builds left, and return how many.
+
+        Whose they are is not written anywhere, so they go only while nobody builds.
+        """
+        left = self._records("containers")
+        if left:
+            with self._lock_file(_BUILDS) as file:
+                if not try_lock(file.fileno(), fcntl.LOCK_EX):
+                    return 0
+                self._run(["rm", "--all"])
+        return len(left)
+
+    def _lock_file(self, name: str) -> IO[str]:
+        folder = self.folder / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return open(folder / name.replace("/", "_"), "w")
+
     @contextmanager
-    def _building(self, name: str) -> Iterator[None]:
+    def _building(self, name: str, source: ImageSource) -> Iterator[None]:
         """Let one thread of one process build an image at a time."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if name in self._images:  # known and built: nothing to wait for
+        if name in self._images and self.has(name) and not source.fresh:  # nothing to wait for
             yield
             return
-        lock = self.folder / "locks"
-        lock.mkdir(exist_ok=True)
-        with open(lock / name.replace("/", "_"), "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with self._lock_file(name) as file:
+            take_lock(file.fileno(), source.abort)
             yield
 
-    def _build(self, command: list[str], name: str, timeout_s: float) -> None:
+    def _build(self, command: list[str], name: str, source: ImageSource) -> None:
         try:
-            done = self._run(command, timeout_s=timeout_s, check=False)
+            done = self._run(command, timeout_s=source.timeout_s, abort=source.abort, check=False)
             if done.returncode != 0 and done.stdout.rstrip().rpartition("\n")[2].startswith("STEP "):
                 # buildah can lose what a step said before it failed; the steps before it come from the cache
-                done = self._run(command, timeout_s=timeout_s, check=False)
+                done = self._run(command, timeout_s=source.timeout_s, abort=source.abort, check=False)
         except subprocess.TimeoutExpired:
-            raise BuildError(f"image {name}: expected it within {timeout_s:g} s, found it still building") from None
+            raise BuildError(
+                f"image {name}: expected it within {source.timeout_s:g} s, found it still building"
+            ) from None
         if done.returncode != 0:
             lines = (done.stdout + done.stderr).strip().splitlines()
             step = next((line for line in reversed(lines) if line.startswith("STEP ")), "before the first step")
@@ -168,11 +193,22 @@ class BuildahStore:
             return []
 
     def _run(
-        self, command: Sequence[str], *, timeout_s: float = 600.0, check: bool = True, driver: str | None = None
+        self,
+        command: Sequence[str],
+        *,
+        timeout_s: float = 600.0,
+        abort: threading.Event | None = None,
+        check: bool = True,
+        driver: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         argv = [self._buildah, "--root", str(self.folder / "storage"), "--runroot", str(self.folder / "run")]
         argv += ["--storage-driver", driver or self.driver, *command]
-        done = run_group(argv, timeout_s)
+        if command[0] not in _LONG:
+            done = run_group(argv, timeout_s)
+        else:
+            with self._lock_file(_BUILDS) as file:
+                fcntl.flock(file, fcntl.LOCK_SH)
+                done = run_group(argv, timeout_s, abort, file.fileno())
         if check and done.returncode != 0:
             shown = done.stderr[-800:]
             raise SandboxError(f"buildah {command[0]}: expected exit code 0, found {done.returncode}: {shown}")
@@ -189,15 +225,29 @@ def _full(name: str) -> str:
     return name if ":" in name.rsplit("/", 1)[1] else f"{name}:latest"
 
 
-def run_group(argv: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+def run_group(
+    argv: list[str], timeout_s: float, abort: threading.Event | None = None, lock: int | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command in a process group of its own; whatever happens, nothing of it is left running.
+
+    As root it has pid and mount namespaces of its own, which the kernel ends with this process, even by kill -9, and
+    with them whatever a build step has started or mounted.
+
+    Args:
+        argv: the command.
+        timeout_s: limit in seconds.
+        abort: set by another thread, it ends the command.
+        lock: a descriptor that the command holds open.
 
     Raises:
         EngineMissing: the program is not installed. subprocess.TimeoutExpired: the time is spent.
+        BuildError: aborted.
     """
+    tied = [*_WITH_US, *(_APART if os.geteuid() == 0 else ())]
     try:
         process = subprocess.Popen(
-            argv,
+            [*tied, *argv],
+            pass_fds=() if lock is None else (lock,),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -206,11 +256,25 @@ def run_group(argv: list[str], timeout_s: float) -> subprocess.CompletedProcess[
             start_new_session=True,
         )
     except FileNotFoundError:
-        raise EngineMissing(f"expected the program {argv[0]}, found none; install it from your distribution") from None
+        raise EngineMissing(f"expected the program {tied[0]}, found none; install it, e.g. util-linux") from None
     try:
-        stdout, stderr = process.communicate(timeout=timeout_s)
+        stdout, stderr = _communicate(process, timeout_s, abort)
     except BaseException:
         os.killpg(process.pid, 9)
         process.communicate()
         raise
     return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
+
+
+def _communicate(process: subprocess.Popen[str], timeout_s: float, abort: threading.Event | None) -> tuple[str, str]:
+    if abort is None:
+        return process.communicate(timeout=timeout_s)
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return process.communicate(timeout=_LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > deadline:
+                raise
+            if abort.is_set():
+                raise BuildError(f"{process.args!r}: expected it to end, found the build aborted") from None

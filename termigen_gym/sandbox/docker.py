@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import threading
+import time
 import uuid
 import weakref
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ _MIB = 1024 * 1024
 _OWNER, _ENGINE, _DIGEST = "termigen.owner", "termigen.engine", "termigen.digest"
 _HOSTNAME = "termigen"
 _CANCEL_S = 10.0
+_LOOK_EVERY_S = 0.1
 
 # Docker's own set without NET_RAW and MKNOD.
 _CAPABILITIES = [
@@ -49,6 +51,7 @@ class DockerEngine(Engine):
         self._label = uuid.uuid4().hex
         self._info: dict[str, Any] | None = None
         self._quota: bool | None = None
+        self._owed: set[str] = set()  # containers to be removed when the daemon answers again
         _ENGINES.add(self)
 
     @property
@@ -87,7 +90,7 @@ class DockerEngine(Engine):
         image = None if source.fresh else self._find(tag)
         if image is not None:
             return image
-        with locked(f"docker-{source.digest[:24]}"):
+        with locked(f"docker-{source.digest[:24]}", source.abort):
             image = None if source.fresh else self._find(tag)
             if image is None:
                 self._build(source, source.context, tag)
@@ -100,8 +103,11 @@ class DockerEngine(Engine):
         """See `Engine.start`."""
         client = self.client
         with daemon("start a sandbox"):
+            for gone in tuple(self._owed):
+                remove(client, gone)
+                self._owed.discard(gone)
             container = self._create(client, image, limits, {**image.env, **(env or {})})
-            sandbox = DockerSandbox(client, container, image, self._dialect)
+            sandbox = DockerSandbox(client, container, image, self._dialect, self._owed)
             try:
                 client.start(container)
                 if image.entrypoint:
@@ -198,7 +204,9 @@ class DockerEngine(Engine):
             self._named(reference)
         log = BuildLog()
         if not self._run_build(source, context, tag, log):
-            log.error = f"expected the image built within {source.timeout_s:g} s, found it still building"
+            aborted = source.abort is not None and source.abort.is_set()
+            why = "the build aborted" if aborted else "it still building"
+            log.error = f"expected the image built within {source.timeout_s:g} s, found {why}"
         if not log.error:
             return
         if "unknown instruction" in log.error and "<<" in recipe:
@@ -206,8 +214,8 @@ class DockerEngine(Engine):
         raise BuildError(f"image {tag} from {context}: the build failed at {log.failure()}")
 
     def _run_build(self, source: ImageSource, context: Path, tag: str, log: BuildLog) -> bool:
-        """Build into the daemon's store, return False when the time was spent."""
-        build, late = uuid.uuid4().hex, threading.Event()
+        """Build into the daemon's store, return False when the time was spent or the build aborted."""
+        build, late, done = uuid.uuid4().hex, threading.Event(), threading.Event()
         # A client of its own: its parameters go with every request, and the SDK has none for the builder's version.
         client = connect(version=self.client.api_version)
         client.params = {"version": "2", "buildid": build}
@@ -217,8 +225,15 @@ class DockerEngine(Engine):
             with contextlib.suppress(SandboxError), daemon("cancel a build"):
                 self.client.post(self.client._url("/build/cancel"), params={"id": build})
 
-        timer = threading.Timer(source.timeout_s, give_up)
-        timer.start()
+        def watch() -> None:
+            deadline = time.monotonic() + source.timeout_s
+            while not done.wait(_LOOK_EVERY_S):
+                if time.monotonic() > deadline or (source.abort is not None and source.abort.is_set()):
+                    give_up()
+                    return
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
         try:
             with daemon(f"build {tag}"):
                 messages = client.build(
@@ -244,7 +259,8 @@ class DockerEngine(Engine):
             if not late.is_set():
                 raise
         finally:
-            timer.cancel()
+            done.set()
+            watcher.join()
             client.close()
         return not late.is_set()
 
