@@ -106,6 +106,10 @@ class _Client:
         with self.send(request, fds) as channel:
             return receive(channel)
 
+    def ended(self) -> bool:
+        """Return whether the launcher is gone."""
+        return self._process.poll() is not None
+
     def close(self) -> None:
         """End the launcher and, with it, every sandbox."""
         self._socket.close()
@@ -161,6 +165,9 @@ class BubblewrapEngine(Engine):
 
     def _launcher(self) -> _Client:
         with self._lock:
+            if self._client is not None and self._client_pid == os.getpid() and self._client.ended():
+                self._client.close()  # somebody killed it, and its sandboxes with it: a new one takes its place
+                self._client = None
             if self._client is None or self._client_pid != os.getpid():
                 self._client = _Client(_program("bwrap"), _program("buildah"), self._mountpoint())
                 self._client_pid = os.getpid()

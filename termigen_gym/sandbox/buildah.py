@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -124,17 +125,27 @@ class BuildahStore:
         return Layers(overlay, (f"l/{top}", *below))
 
     def sweep(self) -> int:
-        """Remove the working containers that killed builds left, and return how many.
+        """Remove the working containers and temporary files that killed builds left, and return how many.
 
         Whose they are is not written anywhere, so they go only while nobody builds.
         """
-        left = self._records("containers")
-        if left:
-            with self._lock_file(_BUILDS) as file:
-                if not try_lock(file.fileno(), fcntl.LOCK_EX):
-                    return 0
+        containers = self._records("containers")
+        files = list(self._temporary.glob("*"))
+        if not containers and not files:
+            return 0
+        with self._lock_file(_BUILDS) as file:
+            if not try_lock(file.fileno(), fcntl.LOCK_EX):
+                return 0
+            if containers:
                 self._run(["rm", "--all"])
-        return len(left)
+            for path in files:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        return len(containers) + len(files)
+
+    @property
+    def _temporary(self) -> Path:
+        """Where buildah lays its temporary files, so that what a killed one left is known to be ours."""
+        return self.folder / "tmp"
 
     def _lock_file(self, name: str) -> IO[str]:
         folder = self.folder / "locks"
@@ -208,7 +219,8 @@ class BuildahStore:
         else:
             with self._lock_file(_BUILDS) as file:
                 fcntl.flock(file, fcntl.LOCK_SH)
-                done = run_group(argv, timeout_s, abort, file.fileno())
+                self._temporary.mkdir(exist_ok=True)
+                done = run_group(argv, timeout_s, abort, file.fileno(), TMPDIR=str(self._temporary))
         if check and done.returncode != 0:
             shown = done.stderr[-800:]
             raise SandboxError(f"buildah {command[0]}: expected exit code 0, found {done.returncode}: {shown}")
@@ -226,7 +238,7 @@ def _full(name: str) -> str:
 
 
 def run_group(
-    argv: list[str], timeout_s: float, abort: threading.Event | None = None, lock: int | None = None
+    argv: list[str], timeout_s: float, abort: threading.Event | None = None, lock: int | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in a process group of its own; whatever happens, nothing of it is left running.
 
@@ -238,6 +250,7 @@ def run_group(
         timeout_s: limit in seconds.
         abort: set by another thread, it ends the command.
         lock: a descriptor that the command holds open.
+        env: variables over this process's own.
 
     Raises:
         EngineMissing: the program is not installed. subprocess.TimeoutExpired: the time is spent.
@@ -248,6 +261,7 @@ def run_group(
         process = subprocess.Popen(
             [*tied, *argv],
             pass_fds=() if lock is None else (lock,),
+            env={**os.environ, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
