@@ -323,6 +323,7 @@ class DockerEngine(Engine):
             hostname=_HOSTNAME,
             environment=dict(env),
             healthcheck={"test": ["NONE"]},
+            stop_signal="SIGKILL",  # else a daemon that is being stopped waits for process 1, which heeds no other
             labels={_OWNER: f"{_place()}:{owner_id()}", _ENGINE: self._label},
             host_config=host_config,
         )

@@ -1,4 +1,4 @@
-"""Does one thing until it is killed: python -m tests.chaos.player ENGINE TASK WHAT [RUN]. Says "begun" before it does."""
+"""Does one thing until it is killed, and says "begun" before: python -m tests.chaos.player ENGINE TASK WHAT [RUN]."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 from termigen_gym import sandbox
 from termigen_gym.collect import collect
 from termigen_gym.env import TerminalEnv
+from termigen_gym.errors import TermigenError
 from termigen_gym.plan import Plan
 from termigen_gym.registration import register_all
+from termigen_gym.store import EpisodeStore
+from termigen_gym.wrappers import RecordEpisodes
 
 
 def main(engine: str, task: str, what: str, run: str = "") -> None:
@@ -37,9 +40,18 @@ def main(engine: str, task: str, what: str, run: str = "") -> None:
     elif what == "answer":
         env.reset()
         begun()
-        for line in sys.stdin:
-            print(env.step(line.strip())[0], flush=True)
-        env.close()
+        answer(RecordEpisodes(env, EpisodeStore(Path(run))))
+
+
+def answer(env: RecordEpisodes) -> None:
+    """Do what each line of the input says, "reset" or an action; print the observation or the error in one line."""
+    for line in sys.stdin:
+        try:
+            shown = env.reset()[0] if line == "reset\n" else env.step(line.strip())[0]
+        except TermigenError as error:
+            shown = f"{type(error).__name__}: {error}"
+        print(" ".join(shown.split()), flush=True)
+    env.close()
 
 
 def begun() -> None:

@@ -60,14 +60,18 @@ class Stock:
 class Family:
     """This process and those that a test has started: theirs is what is counted, whatever else the machine does."""
 
-    def __init__(self, engine: Engine, folder: Path, store: Path | None = None) -> None:
-        """Give the family a folder for temporary files below `folder`, and the embedded engine's store it works in."""
+    def __init__(self, engine: Engine, folder: Path, store: Path | None = None, spared: tuple[str, ...] = ()) -> None:
+        """Give the family a folder for temporary files below `folder`, and the embedded engine's store it works in.
+
+        Processes whose command has one of `spared` in it are not counted.
+        """
         self.engine = engine
         self.temporary = folder / "temporary"
         self.temporary.mkdir()
         self._store = store
         self._watched = (str(folder), str(store or store_folder()), "/mnt")
-        self._token = f"{folder}"
+        self._token = str(folder)
+        self._spared = spared
         self._pids = {os.getpid()}
 
     def start(self, *argv: str, **env: str) -> subprocess.Popen[str]:
@@ -130,7 +134,8 @@ class Family:
         found.add(os.getpid())
         while more := {pid for pid, (parent, _) in here.items() if parent in found} - found:
             found |= more
-        return found - {os.getpid()}
+        spared = {pid for pid, (_, command) in here.items() if any(part in command for part in self._spared)}
+        return found - spared - {os.getpid()}
 
     def _groups(self) -> Iterator[str]:
         for pattern in ("termigen/*", "*/termigen/*"):
@@ -144,6 +149,28 @@ class Family:
         if self._store is not None:
             for path in (self._store / "storage").glob("*-containers/containers.json"):
                 yield from () if path.read_text() in ("", "[]") else (path.read_text(),)
+
+
+def player(family: Family, engine: str, task: Path, what: str, *rest: str, **env: str) -> subprocess.Popen[str]:
+    """Start `tests.chaos.player` and return it when it has begun."""
+    process = family.start("-m", "tests.chaos.player", engine, str(task), what, *rest, **env)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line == "begun\n", line + process.communicate()[1]
+    return process
+
+
+def tell(process: subprocess.Popen[str], line: str) -> None:
+    """Send a line to a process's input."""
+    assert process.stdin is not None
+    process.stdin.write(f"{line}\n")
+    process.stdin.flush()
+
+
+def hear(process: subprocess.Popen[str]) -> str:
+    """Return the next line of a process's output."""
+    assert process.stdout is not None
+    return process.stdout.readline().rstrip("\n")
 
 
 def _processes() -> dict[int, tuple[int, str]]:

@@ -12,19 +12,10 @@ import pytest
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.store import EpisodeStore
 from tests.chaos.conftest import DOCKERFILE
-from tests.chaos.stock import Family
+from tests.chaos.stock import Family, hear, player, tell
 
 NEXT_START = "import sys; from termigen_gym import sandbox; sandbox.engine(sys.argv[1])"
 SLOW_TEST = "sleep 1000\n"
-
-
-def player(family: Family, engine: Engine, task: Path, what: str, *rest: str, **env: str) -> subprocess.Popen[str]:
-    """Start a player and return it when it has begun."""
-    process = family.start("-m", "tests.chaos.player", engine.name, str(task), what, *rest, **env)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line == "begun\n", line + process.communicate()[1]
-    return process
 
 
 def end(process: subprocess.Popen[str]) -> None:
@@ -36,7 +27,7 @@ def end(process: subprocess.Popen[str]) -> None:
 def test_what_a_killed_process_left_is_removed(
     what: str, engine: Engine, family: Family, task: Path, tmp_path: Path, chance: random.Random
 ) -> None:
-    with player(family, engine, task, "answer") as neighbour:
+    with player(family, engine.name, task, "answer", str(tmp_path / "neighbour")) as neighbour:
         before = family.stock()
         if what == "verify":
             (task / "tests" / "test.sh").write_text(SLOW_TEST)
@@ -45,18 +36,15 @@ def test_what_a_killed_process_left_is_removed(
                 recipe = f"{DOCKERFILE}RUN echo {secrets.token_hex(8)}; sleep 1000; true\n"
                 (task / "environment" / "Dockerfile").write_text(recipe)
             run = str(tmp_path / "run")
-            with player(family, engine, task, what, run, TERMIGEN_ENVS=str(task.parent)) as killed:
+            with player(family, engine.name, task, what, run, TERMIGEN_ENVS=str(task.parent)) as killed:
                 with pytest.raises(subprocess.TimeoutExpired):
                     killed.wait(chance.uniform(0, 1.0))
                 end(killed)
             family.run("-c", NEXT_START, engine.name)
             family.expect(before)
-        assert neighbour.stdin is not None
-        assert neighbour.stdout is not None
-        neighbour.stdin.write("echo still here\n")
-        neighbour.stdin.close()
-        assert neighbour.stdout.readline() == "still here\n"
-        assert neighbour.wait() == 0
+        tell(neighbour, "echo still here")
+        assert hear(neighbour) == "still here"
+        assert neighbour.communicate()[1] == ""
     if what == "collect":
         kept = list(EpisodeStore(tmp_path / "run"))
         assert kept

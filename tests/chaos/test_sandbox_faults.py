@@ -16,7 +16,7 @@ import pytest
 from termigen_gym.collect import collect
 from termigen_gym.env import TerminalEnv
 from termigen_gym.episode import Episode
-from termigen_gym.errors import SandboxDied, SandboxError, StoreError, TermigenError
+from termigen_gym.errors import SandboxError, StoreError, TermigenError
 from termigen_gym.plan import Plan
 from termigen_gym.registration import register_all
 from termigen_gym.sandbox.base import Engine
@@ -29,7 +29,7 @@ from tests.chaos.conftest import DOCKERFILE
 from tests.chaos.stock import Family, Stock, first_of_namespace, parent_of, process_running, wait_for
 
 HOG = "perl -e 'my @all; push @all, chr(65) x 1048576 for 1..1024'"
-Play = Callable[[], RecordEpisodes]
+FULL = r"No space left|disk full"
 
 
 @pytest.fixture
@@ -108,7 +108,8 @@ def replace_launcher(before: Stock, family: Family) -> Stock:
     """The launcher that was killed has a successor."""
     old = {line for line in before.processes if "launcher.loop" in line}
     new = {line for line in family.stock().processes if "launcher.loop" in line}
-    assert len(new) == len(old) == 1 and new != old
+    assert len(new) == len(old) == 1
+    assert new != old
     return replace(before, processes=before.processes - old | new)
 
 
@@ -122,13 +123,17 @@ def test_a_program_out_of_memory_is_the_agents_affair(env: RecordEpisodes, famil
     family.expect(before)
 
 
+def starve(env: RecordEpisodes) -> None:
+    env.step(f"{HOG} & {HOG} & wait")  # each smaller than what the kernel counts for the first process now
+    env.step("exit")
+
+
 def test_out_of_memory_with_the_first_process_as_victim(env: RecordEpisodes, family: Family, tmp_path: Path) -> None:
     before = family.stock()
     env.reset(seed=2)
     env.step("echo 1000 > /proc/1/oom_score_adj")
     with pytest.raises(TermigenError):
-        env.step(f"{HOG} & {HOG} & wait")  # each smaller than what the kernel counts for the first process now
-        env.step("exit")
+        starve(env)
     assert episodes(tmp_path)[-1].ended == "error"
     assert len(episodes(tmp_path)[-1].steps) >= 1
     solve(env)
@@ -192,12 +197,12 @@ def test_the_disk_of_the_run_is_full(
         warm.reset()
     before = family.stock()
     run = small_disk / "run"
-    with pytest.raises(StoreError, match="No space left|disk full"):
+    with pytest.raises(StoreError, match=FULL):
         collect(plan, run)
     family.expect(before)
     kept = [episode.to_json() for episode in EpisodeStore(run)]
     assert 1 <= len(kept) < 12
-    with pytest.raises(StoreError, match="No space left|disk full"):
+    with pytest.raises(StoreError, match=FULL):
         collect(plan, run)
     subprocess.run(["mount", "-o", "remount,size=4M", str(small_disk)], check=True)
     assert collect(plan, run).errors == 0
