@@ -87,6 +87,7 @@ class Family:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=True,  # so that Ctrl-C can be sent to it and its children as a terminal does
         )
         self._pids.add(process.pid)
         return process
