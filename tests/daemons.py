@@ -83,13 +83,14 @@ class Daemon(ABC):
 
 
 class Dockerd(Daemon):
-    """A Docker daemon without networks."""
+    """A Docker daemon without networks, in a network namespace of its own: in the host's it would remove docker0."""
 
     def command(self) -> list[str]:
         """See `Daemon.command`."""
         folders = [f"--{name}={self.folder / name}" for name in ("data-root", "exec-root", "pidfile")]
         networks = ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]
-        return [_program("dockerd"), f"--host={self.host}", *folders, *networks]
+        apart = [_program("unshare"), "--net", "--"]
+        return [*apart, _program("dockerd"), f"--host={self.host}", *folders, *networks]
 
     def start(self) -> None:
         """See `Daemon.start`. A daemon that was killed leaves its containerd's number, which keeps a new one away."""
