@@ -67,6 +67,7 @@ app.command("doctor")(machine.doctor)
 app.command("demo")(machine.demo)
 images = typer.Typer(help="Images that tasks are built on.", no_args_is_help=True, rich_markup_mode=None)
 images.command("bootstrap")(machine.bootstrap)
+images.command("prune")(machine.prune)
 app.add_typer(images, name="images")
 
 

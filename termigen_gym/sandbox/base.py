@@ -32,6 +32,9 @@ from ..task import Healthcheck, TreeFile
 OUTPUT_LIMIT = 4 * 1024 * 1024
 """Bytes of a command's output that `Sandbox.exec` keeps."""
 
+DIGEST_DIGITS = 24
+"""Digits of a context's digest that are in the name of its image."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -85,6 +88,20 @@ class Image:
     env: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
     entrypoint: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image in an engine's store that `Engine.build` made from a context.
+
+    Attributes:
+        name: the engine's. digest: the context's, its first `DIGEST_DIGITS` digits.
+        size: bytes that no other image shares.
+    """
+
+    name: str
+    digest: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -249,6 +266,18 @@ class Engine(ABC):
     @abstractmethod
     def has_image(self, reference: str) -> bool:
         """Return whether an image of that name is in the engine's store."""
+
+    @abstractmethod
+    def built(self) -> tuple[Built, ...]:
+        """Return the images that `build` made from contexts, by name; never a base or anybody else's."""
+
+    @abstractmethod
+    def discard(self, image: Built) -> bool:
+        """Remove an image and what only it needs; False where it stays because a sandbox uses it.
+
+        Raises:
+            SandboxError: the engine failed.
+        """
 
     @abstractmethod
     def sweep(self) -> int:

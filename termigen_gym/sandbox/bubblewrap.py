@@ -27,11 +27,11 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import EngineMissing, SandboxDied, SandboxError
 from ..task import TreeFile
-from .base import OUTPUT_LIMIT, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell, pack
+from .base import OUTPUT_LIMIT, Built, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell, pack
 from .buildah import BuildahStore, store_folder
 from .process import owner_id, sweep_owners, waiting_for_input
 
@@ -195,12 +195,20 @@ class BubblewrapEngine(Engine):
 
     def start(self, image: Image, limits: Limits, env: Mapping[str, str] | None = None) -> Sandbox:
         """See `Engine.start`."""
-        layers = self._store.layers(image)
         if limits.network == "public":
             raise SandboxError(
                 'network: expected "none" on the bubblewrap engine, found "public"; '
                 'use sandbox="docker" or network="none"'
             )
+        held = self._store.hold(image)
+        try:
+            return self._start(image, limits, {**image.env, **(env or {})}, held)
+        except BaseException:
+            held.close()
+            raise
+
+    def _start(self, image: Image, limits: Limits, env: Mapping[str, str], held: IO[str]) -> Sandbox:
+        layers = self._store.layers(image)
         name = uuid.uuid4().hex[:12]
         disk = min(limits.storage_mb, _DISK_LIMIT_MB)
         client = self._launcher()
@@ -220,7 +228,7 @@ class BubblewrapEngine(Engine):
                 },
             }
         )
-        box = BubblewrapSandbox(client, name, image, limits, {**image.env, **(env or {})})
+        box = BubblewrapSandbox(client, name, image, limits, env, held)
         self._boxes.add(box)
         try:
             own = {"etc/hosts": TreeFile(_HOSTS), "etc/hostname": TreeFile(b"termigen\n")}
@@ -231,6 +239,14 @@ class BubblewrapEngine(Engine):
             box.stop()
             raise
         return box
+
+    def built(self) -> tuple[Built, ...]:
+        """See `Engine.built`."""
+        return self._store.built()
+
+    def discard(self, image: Built) -> bool:
+        """See `Engine.discard`."""
+        return self._store.discard(image)
 
     def sweep(self) -> int:
         """See `Engine.sweep`.
@@ -267,8 +283,12 @@ def _program(name: str) -> str:
 class BubblewrapSandbox(Sandbox):
     """One overlay and the namespaces around it, held by the launcher."""
 
-    def __init__(self, client: _Client, name: str, image: Image, limits: Limits, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, client: _Client, name: str, image: Image, limits: Limits, env: Mapping[str, str], held: IO[str]
+    ) -> None:
+        """Take over a sandbox that the launcher has started, and what keeps its image from being discarded."""
         self.image = image
+        self._held = held
         self._client = client
         self._name = name
         self._env = dict(env)
@@ -360,6 +380,7 @@ class BubblewrapSandbox(Sandbox):
             self._stopped = True
             with contextlib.suppress(SandboxError):
                 self._client.ask({"op": "stop", "box": self._name})
+            self._held.close()
 
     def run_entrypoint(self) -> None:
         """Run the image's ENTRYPOINT with a command that waits, and return when it has come to that command.

@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,11 +22,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import BuildError, EngineMissing, SandboxError
-from .base import Image, ImageSource
+from .base import DIGEST_DIGITS, Built, Image, ImageSource
 from .cache import take_lock, try_lock
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TAIL = 30
+_NAMES = "localhost/termigen/"
 _LOOK_EVERY_S = 0.1
 _LONG = ("bud", "pull", "from", "add", "config", "commit")
 """Commands that have working containers, and hold the lock `_BUILDS` together meanwhile."""
@@ -75,7 +77,7 @@ class BuildahStore:
         Raises:
             BuildError: it does not build.
         """
-        name = source.reference or f"localhost/termigen/{source.digest[:24]}"
+        name = source.reference or f"{_NAMES}{source.digest[:DIGEST_DIGITS]}"
         with self._building(name, source):
             if source.fresh or not self.has(name):
                 self._images.pop(name, None)
@@ -123,6 +125,43 @@ class BuildahStore:
         lower = overlay / record["layer"] / "lower"
         below = lower.read_text().strip().split(":") if lower.exists() else []
         return Layers(overlay, (f"l/{top}", *below))
+
+    def built(self) -> tuple[Built, ...]:
+        """See `Engine.built`."""
+        layers = {record["id"]: record for record in self._records("layers")}
+        chains = {}
+        for record in self._records("images"):
+            for name in record.get("names") or ():
+                chains[name] = set(_chain(layers, record["layer"]))
+        users = Counter(layer for chain in chains.values() for layer in chain)
+        return tuple(
+            Built(
+                name.removesuffix(":latest"),
+                name.removeprefix(_NAMES).removesuffix(":latest"),
+                sum(layers[layer].get("diff-size", 0) for layer in chain if users[layer] == 1),
+            )
+            for name, chain in sorted(chains.items())
+            if name.startswith(_NAMES)
+        )
+
+    def discard(self, image: Built) -> bool:
+        """See `Engine.discard`."""
+        record = self._record(image.name)
+        if record is None:
+            return True
+        with self._lock_file(f"image-{record['id']}") as file:
+            if not try_lock(file.fileno(), fcntl.LOCK_EX):
+                return False
+            self._run(["rmi", image.name])
+            Path(file.name).unlink()
+        self._images.pop(image.name, None)
+        return True
+
+    def hold(self, image: Image) -> IO[str]:
+        """Return an open file that keeps an image from being discarded, also by other processes, until it is closed."""
+        file = self._lock_file(f"image-{image.id}")
+        fcntl.flock(file, fcntl.LOCK_SH)
+        return file
 
     def sweep(self) -> int:
         """Remove the working containers and temporary files that killed builds left, and return how many.
@@ -225,6 +264,13 @@ class BuildahStore:
             shown = done.stderr[-800:]
             raise SandboxError(f"buildah {command[0]}: expected exit code 0, found {done.returncode}: {shown}")
         return done
+
+
+def _chain(layers: Mapping[str, Any], top: str) -> Iterator[str]:
+    """Yield a layer and those below it."""
+    while top:
+        yield top
+        top = layers[top].get("parent", "")
 
 
 def _full(name: str) -> str:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import requests
 
 from ..errors import BuildError, SandboxError
-from .base import Engine, Image, ImageSource, Limits, Sandbox
+from .base import DIGEST_DIGITS, Built, Engine, Image, ImageSource, Limits, Sandbox
 from .buildkit import BuildLog
 from .cache import locked
 from .container import DockerSandbox
@@ -30,6 +31,7 @@ from .process import owner_alive, owner_id
 _MIB = 1024 * 1024
 _OWNER, _ENGINE, _DIGEST = "termigen.owner", "termigen.engine", "termigen.digest"
 _HOSTNAME = "termigen"
+_NAMES = "termigen/"
 _CANCEL_S = 10.0
 _LOOK_EVERY_S = 0.1
 
@@ -86,11 +88,11 @@ class DockerEngine(Engine):
         """See `Engine.build`."""
         if source.context is None:
             return self._named(source.reference or source.digest)
-        tag = f"termigen/{source.digest[:24]}"
+        tag = f"{_NAMES}{source.digest[:DIGEST_DIGITS]}"
         image = None if source.fresh else self._find(tag)
         if image is not None:
             return image
-        with locked(f"docker-{source.digest[:24]}", source.abort):
+        with locked(f"docker-{source.digest[:DIGEST_DIGITS]}", source.abort):
             image = None if source.fresh else self._find(tag)
             if image is None:
                 self._build(source, source.context, tag)
@@ -129,6 +131,34 @@ class DockerEngine(Engine):
     def has_image(self, reference: str) -> bool:
         """See `Engine.has_image`."""
         return self._find(reference) is not None
+
+    def built(self) -> tuple[Built, ...]:
+        """See `Engine.built`."""
+        with daemon("list images"):
+            described = {image["Id"]: image for image in self.client.df()["Images"]}
+            labelled = self.client.images(filters={"label": _DIGEST})
+        found = []
+        for image in labelled:
+            facts = described.get(image["Id"], {})
+            size = max(facts.get("Size", 0) - max(facts.get("SharedSize", 0), 0), 0)
+            # Podman writes "localhost/" before the name that it was given.
+            names = [name.removesuffix(":latest") for name in image["RepoTags"] or ()]
+            ours = [name for name in names if name.removeprefix("localhost/").startswith(_NAMES)]
+            found += [Built(name, name.rpartition("/")[2], size) for name in ours]
+        return tuple(sorted(found, key=lambda image: image.name))
+
+    def discard(self, image: Built) -> bool:
+        """See `Engine.discard`."""
+        with daemon(f"remove image {image.name}"):
+            try:
+                self.client.remove_image(image.name)
+            except docker.errors.NotFound:  # somebody was faster
+                return True
+            except docker.errors.APIError as error:
+                if error.status_code != requests.codes.conflict:
+                    raise
+                return False
+        return True
 
     def sweep(self) -> int:
         """See `Engine.sweep`."""
