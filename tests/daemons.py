@@ -94,6 +94,14 @@ class Daemon(ABC):
             self._process.wait()
             self._process = None
 
+    def close(self) -> None:
+        """Stop it, and remove its folder and what it has mounted there."""
+        self.stop()
+        mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        for mount in reversed([mount for mount in mounts if mount.startswith(f"{self.folder}/")]):
+            subprocess.run(["umount", mount], check=True)
+        shutil.rmtree(self.folder)
+
 
 class Dockerd(Daemon):
     """A Docker daemon without networks, in a network namespace of its own: in the host's it would remove docker0."""

@@ -100,7 +100,17 @@ class Family:
         return out
 
     def stock(self) -> Stock:
-        """Take stock."""
+        """Take stock, once nothing changes any more: what was stopped before may still be ending."""
+        taken = self._take()
+        deadline = time.monotonic() + SETTLED_S
+        while time.monotonic() < deadline:
+            time.sleep(0.1)
+            before, taken = taken, self._take()
+            if not before.difference(taken):
+                break
+        return taken
+
+    def _take(self) -> Stock:
         here = _processes()
         return Stock(
             containers=frozenset(self._containers()),
@@ -116,7 +126,7 @@ class Family:
     def expect(self, before: Stock) -> None:
         """Wait until all is as before; what is not, fails."""
         deadline = time.monotonic() + SETTLED_S
-        while told := before.difference(self.stock()):
+        while told := before.difference(self._take()):
             assert time.monotonic() < deadline, told
             time.sleep(0.05)
 

@@ -26,7 +26,7 @@ def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
     made = Dockerd(tmp_path_factory.mktemp("dockerd"))
     made.start()
     yield made
-    made.stop()
+    made.close()
 
 
 @pytest.mark.docker

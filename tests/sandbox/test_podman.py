@@ -28,11 +28,11 @@ engine.close()
 
 
 @pytest.fixture
-def podman(tmp_path: Path) -> Iterator[Podman]:
-    daemon = Podman(tmp_path)
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+    daemon = Podman(tmp_path_factory.mktemp("podman"))
     daemon.start()
     yield daemon
-    daemon.stop()
+    daemon.close()
 
 
 def test_the_contract(podman: Podman) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,11 +42,12 @@ def own_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     name = {"TERMIGEN_TEST_ENGINE": request.param, "PYTHONPATH": str(ROOT)}
     if request.param == "bubblewrap":
         yield {**name, "TERMIGEN_STORE": str(folder)}
+        shutil.rmtree(folder)  # which pytest would keep for a while
         return
     daemon = Dockerd(folder)
     daemon.start()
     yield {**name, "DOCKER_HOST": daemon.host}
-    daemon.stop()
+    daemon.close()
 
 
 def prune(env: dict[str, str], *options: str) -> Any:
