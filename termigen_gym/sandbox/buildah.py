@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -320,7 +320,8 @@ def run_group(
     try:
         stdout, stderr = _communicate(process, timeout_s, abort)
     except BaseException:
-        os.killpg(process.pid, 9)
+        with suppress(ProcessLookupError):  # it ended by itself just now
+            os.killpg(process.pid, 9)
         process.communicate()
         raise
     return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
