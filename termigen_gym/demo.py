@@ -33,7 +33,7 @@ from .evaluate import evaluate
 from .export import TokenStats, write_messages, write_tokens
 from .plan import OnProgress, Plan, Progress, entry_of
 from .score import Score
-from .store import EpisodeStore
+from .store import EpisodeStore, write_whole
 
 WINDOW = 8192
 """Tokens that the tiny model can see."""
@@ -145,7 +145,7 @@ def _take_folder(plan: DemoPlan) -> None:
                 f"{plan.out}: expected an empty folder or one of a demo, found other files; choose another"
             )
         plan.out.mkdir(parents=True, exist_ok=True)
-        mark.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
+        write_whole(mark, json.dumps(asked, indent=1) + "\n")
     elif json.loads(mark.read_text(encoding="utf-8")) != json.loads(json.dumps(asked)):
         raise StoreError(
             f"{plan.out}: expected the demo that was begun here, found other arguments or tasks; choose another"
@@ -167,7 +167,7 @@ def _check(plan: DemoPlan, on_progress: OnProgress) -> tuple[Report, ...]:
     entries = {id: entry_of(id) for id in plan.tasks}
     on_progress(Progress("check", 0, len(entries), "images are built where need be"))
     reports = check_tasks(entries, checks=QUICK_CHECKS, sandbox=plan.sandbox, workers=plan.workers, on_report=on_report)
-    kept.write_text(json.dumps([report.to_dict() for report in reports], indent=1) + "\n", encoding="utf-8")
+    write_whole(kept, json.dumps([report.to_dict() for report in reports], indent=1) + "\n")
     return tuple(reports)
 
 
@@ -196,7 +196,7 @@ def _lessons(tokens: Path, lessons: Path, episodes: Iterable[Episode]) -> tuple[
     chosen = list(by_task.values())[:LESSON_TASKS]  # in the order of length, which dicts keep
     if not chosen:
         raise StoreError(f"{tokens}: expected a solved episode of at most {WINDOW} tokens, found none")
-    lessons.write_text("".join(json.dumps(row) + "\n" for rows in chosen for row in rows), encoding="utf-8")
+    write_whole(lessons, "".join(json.dumps(row) + "\n" for rows in chosen for row in rows))
     exam: dict[tuple[str, bool], str] = {}
     for row in (row for rows in chosen for row in rows):
         episode = solved[row["episode"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -95,6 +96,7 @@ class TerminalEnv(gym.Env[str, str]):
         self._task: Task | None = None
         self._sandbox: Sandbox | None = None
         self._terminal: Terminal | None = None
+        self._aborted = threading.Event()
         self._shown = ""
 
     @property
@@ -117,6 +119,7 @@ class TerminalEnv(gym.Env[str, str]):
         Raises:
             BuildError: it does not build. EngineMissing: the engine does not answer.
         """
+        self._aborted.clear()
         self._image(engine(self._engine_name))
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
@@ -130,6 +133,7 @@ class TerminalEnv(gym.Env[str, str]):
             TermigenError: the sandbox could not be made.
         """
         super().reset(seed=seed)
+        self._aborted.clear()
         self._stop()
         started = time.monotonic()
         self._task = self._choose(seed, options or {})
@@ -191,7 +195,11 @@ class TerminalEnv(gym.Env[str, str]):
         self._stop()
 
     def abort(self) -> None:
-        """Stop the sandbox from another thread, so that a `reset` or `step` that is under way there soon raises."""
+        """From another thread, end the build or the sandbox: the `prepare`, `reset` or `step` under way there raises.
+
+        One that begins only afterwards is not kept from beginning: call this again until the other thread is done.
+        """
+        self._aborted.set()
         sandbox = self._sandbox
         if sandbox is not None:
             sandbox.stop()
@@ -245,8 +253,10 @@ class TerminalEnv(gym.Env[str, str]):
         """Build the image, or take the one that was built from the same context."""
         paths, config = self._source.paths, self._source.config.environment
         if config.docker_image is not None:
-            return chosen.build(ImageSource(None, config.docker_image, config.docker_image, config.build_timeout_sec))
-        source = ImageSource(paths.context, self._source.context_digest, timeout_s=config.build_timeout_sec)
+            name = config.docker_image
+            return chosen.build(ImageSource(None, name, name, config.build_timeout_sec, abort=self._aborted))
+        digest = self._source.context_digest
+        source = ImageSource(paths.context, digest, timeout_s=config.build_timeout_sec, abort=self._aborted)
         if needs_base(paths.dockerfile.read_text(encoding="utf-8")):
             ensure_base(chosen)
         return chosen.build(source)

@@ -7,17 +7,21 @@ yet, and two runs of one plan hold the same attempts in whatever order they ende
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from .catalog import Entry, find
+from .executor import Job, run_jobs
 from .family import DIFFICULTIES
 from .registration import make, task_name
 from .task import folder_digest
 from .wrappers import CriticWrapper, TextEnv
+
+BUILDS = 2
+"""Images that are built at a time."""
 
 
 @dataclass(frozen=True)
@@ -110,18 +114,41 @@ def make_env(plan: Plan, id: str) -> TextEnv:
     return env if plan.critic == "none" else CriticWrapper(env, plan.critic, plan.epsilon)
 
 
+class _BuildJob:
+    """One task's image."""
+
+    def __init__(self, plan: Plan, id: str) -> None:
+        self.id = id
+        self._env = make_env(plan, id)
+
+    def run(self) -> str:
+        with contextlib.closing(self._env):
+            self._env.unwrapped.prepare()  # type: ignore[attr-defined]
+        return self.id
+
+    def close(self) -> None:
+        self._env.unwrapped.abort()  # type: ignore[attr-defined]
+
+
 def prepare(plan: Plan, on_progress: OnProgress) -> None:
-    """Build the images of the plan's tasks, each once, one after the other.
+    """Build the images of the plan's tasks, each once, the first alone, then at most `BUILDS` at a time.
 
     Raises:
         SandboxError: there is no engine, or an image does not build.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, after the builds are ended.
     """
-    ids = dict.fromkeys(plan.task_of(index) for index in plan.indices)
-    for done, id in enumerate(ids):
-        on_progress(Progress("images", done, len(ids), id))
-        with contextlib.closing(make_env(plan, id)) as env:
-            env.unwrapped.prepare()  # type: ignore[attr-defined]
-    on_progress(Progress("images", len(ids), len(ids), "ready"))
+    ids = list(dict.fromkeys(plan.task_of(index) for index in plan.indices))
+    done: list[str] = []
+    on_progress(Progress("images", 0, len(ids), ids[0]))
+
+    def on_done(job: Job[str], id: str) -> Iterable[Job[str]]:
+        done.append(id)
+        on_progress(Progress("images", len(done), len(ids), id))
+        return ()
+
+    # Tasks share layers, which two builds at once would both make: the first image brings them for the others.
+    for some in (ids[:1], ids[1:]):
+        run_jobs((_BuildJob(plan, id) for id in some), BUILDS, on_done)
 
 
 def seed_of(seed: int, index: int) -> int:

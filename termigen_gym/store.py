@@ -113,9 +113,7 @@ class EpisodeStore:
                 f"{self.folder}: expected an empty folder or a run with run.json, found episodes without one"
             )
         else:
-            draft = self.run_path.with_suffix(".json.new")
-            draft.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-            draft.replace(self.run_path)
+            write_whole(self.run_path, json.dumps(wanted, indent=2) + "\n")
 
     def close(self) -> None:
         """Let go of the folder. Idempotent; a later `append` takes it again."""
@@ -147,7 +145,11 @@ class EpisodeStore:
             raise StoreError(
                 f"{self.folder}: expected no other writer, found one at work; wait for it to end or use another folder"
             ) from None
-        self._cut_torn_line(descriptor)
+        try:
+            self._cut_torn_line(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
         self._descriptor = descriptor
         return descriptor
 
@@ -156,8 +158,11 @@ class EpisodeStore:
         end = _last_newline(descriptor, size) + 1
         if end == size:
             return
-        with self.torn_path.open("ab") as torn:
-            torn.write(os.pread(descriptor, size - end, end) + b"\n")
+        try:
+            with self.torn_path.open("ab") as torn:
+                torn.write(os.pread(descriptor, size - end, end) + b"\n")
+        except OSError as error:
+            raise StoreError(f"{self.torn_path}: expected to keep {size - end} bytes of a torn line: {error}") from None
         os.ftruncate(descriptor, end)
         os.fsync(descriptor)
 
@@ -175,6 +180,21 @@ class EpisodeStore:
                 f"{self.folder}: expected the arguments that this run was begun with, found others: {each}. "
                 "Resume with the same arguments or use another folder"
             )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that, whatever interrupts it, `path` holds all of `text` or what it held before.
+
+    Raises:
+        StoreError: the disk refused.
+    """
+    draft = path.with_name(f"{path.name}.new")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise StoreError(f"{path}: expected to write {len(text)} characters: {error}") from None
 
 
 def _brief(value: Any) -> str:

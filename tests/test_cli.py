@@ -359,6 +359,7 @@ def test_every_command_has_help(termigen: Termigen) -> None:
         "doctor",
         "demo",
         "images bootstrap",
+        "images prune",
     ):
         done = termigen(*command.split(), "--help")
         assert done.code == 0

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from gymnasium.envs.registration import registry
 
 from termigen_gym.collect import RETRIES, collect
 from termigen_gym.errors import AgentError, StoreError, TaskError, TermigenError
-from termigen_gym.plan import Plan, Progress, options_of, seed_of
+from termigen_gym.plan import BUILDS, Plan, Progress, options_of, seed_of
 from termigen_gym.store import EpisodeStore
 from tests.bash_env import BashEnv, register, write_task
 
@@ -179,6 +180,28 @@ def test_progress_tells_of_images_then_episodes(run: Path) -> None:
         ("episodes", 3, 3),
     ]
     assert told[-1].note == f"{ADD}: reward 1"
+
+
+def test_the_first_image_is_built_alone_then_two_at_a_time(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"add{i}" for i in range(5)]
+    for name in names:
+        write_task(tmp_path / "envs" / name)
+    register(monkeypatch, tmp_path / "envs", *names)
+    pair = threading.Barrier(2, timeout=30)
+
+    def build(env: BashEnv) -> None:
+        if env.task.name != "add0":
+            pair.wait()  # comes back only when another build is under way
+        BashEnv.prepared.append(env.task.name)
+
+    monkeypatch.setattr(BashEnv, "prepare", build)
+    plan = Plan(tasks=tuple(f"termigen/{name}-v0" for name in names), episodes=5)
+    collect(plan, run)
+    assert BashEnv.prepared[0] == "add0"
+    assert sorted(BashEnv.prepared) == names
+    assert pair.parties == BUILDS
 
 
 def test_a_family_gets_a_difficulty_from_the_episodes_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

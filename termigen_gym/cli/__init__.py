@@ -9,6 +9,7 @@ Exit codes: 0 all is well; 1 a check or an evaluation said no; 2 the command lin
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Any
 
@@ -66,6 +67,7 @@ app.command("doctor")(machine.doctor)
 app.command("demo")(machine.demo)
 images = typer.Typer(help="Images that tasks are built on.", no_args_is_help=True, rich_markup_mode=None)
 images.command("bootstrap")(machine.bootstrap)
+images.command("prune")(machine.prune)
 app.add_typer(images, name="images")
 
 
@@ -75,5 +77,6 @@ def _main() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. SIGTERM is taken as Ctrl-C: sandboxes are closed and what was played is kept."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app(prog_name="termigen")

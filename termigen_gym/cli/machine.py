@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import Epsilon, Json, Sandbox, SandboxName, Seed, TaskGlob, Workers, matching_ids
+
+_MB = 1_000_000
 
 if TYPE_CHECKING:
     from ..conformance import CaseResult
@@ -103,6 +106,37 @@ def bootstrap(
         print_json(document)
     else:
         OUT.print(f"{chosen.name} {'now has' if made else 'already had'} {reference}", markup=False)
+
+
+def prune(
+    sandbox: Sandbox = SandboxName.auto,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove images that no known task uses.
+
+    Only those that were built here from a task's environment folder; never a base, nor anybody else's. They are built
+    again where they are needed. TERMIGEN_ENVS says which tasks are known beside our own.
+    """
+    from ..catalog import entries
+    from ..sandbox import engine
+    from ..sandbox.images import prune as prune_images
+    from ..task import TaskPaths, folder_digest
+    from .screen import OUT, print_json
+
+    contexts = [TaskPaths(entry.folder).context for entry in entries().values()]
+    known = {folder_digest(context) for context in contexts if context.is_dir()}
+    chosen = engine(sandbox.value)
+    done = prune_images(chosen, known, dry_run)
+    if as_json:
+        print_json({"engine": chosen.name, "dry_run": dry_run, "freed_bytes": done.freed, **asdict(done)})
+        return
+    for image in done.removed:
+        OUT.print(f"{image.size / _MB:8.1f} MB  {image.name}", markup=False)
+    for image in done.in_use:
+        OUT.print(f"     in use  {image.name}", markup=False)
+    what = "would be removed" if dry_run else "removed"
+    OUT.print(f"{chosen.name}: {len(done.removed)} {what}, {done.freed / _MB:.1f} MB; {done.kept} kept for tasks")
 
 
 def demo(

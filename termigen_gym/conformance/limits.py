@@ -20,6 +20,41 @@ def memory_limit(engine: Engine, image: Image) -> None:
 
 
 @cases.add
+def memory_limit_of_all(engine: Engine, image: Image) -> None:
+    """Programs that together take more memory than there is get killed or refused, where the engine caps their sum."""
+    if _caps_each_process_only(engine):
+        return
+    with engine.start(image, Limits(memory_mb=128, storage_mb=64, pids=64)) as box:
+        hog = "my @all; push @all, chr(65) x 1048576 for 1..90; sleep 1000"
+        script = "for i in 1 2 3 4; do perl -e '" + hog + "' >/dev/null 2>&1 & done; wait -n; echo $?"
+        result = box.exec(["bash", "-c", script], timeout_s=TIMEOUT_S)
+        expect(result.text.strip() not in ("", "0"), f"one of the hogs to be ended, not {result!r}")
+        box.kill_processes()
+        equal(output(box, "echo alive"), "alive\n")
+
+
+@cases.add
+def cpu_limit(engine: Engine, image: Image) -> None:
+    """Busy loops get no more than their share of a processor, where the engine caps it."""
+    if _caps_each_process_only(engine):
+        return
+    with engine.start(image, Limits(cpus=0.25, memory_mb=256, storage_mb=64, pids=64)) as box:
+        # Processor time over the time that went by: other work on the machine can only make it less.
+        script = (
+            "use Time::HiRes 'time'; my $begun = time; my @pids; for (1..4) { my $pid = fork; "
+            "if (!$pid) { 1 while time < $begun + 3; exit } push @pids, $pid } waitpid($_, 0) for @pids; "
+            "my (undef, undef, $user, $system) = times; printf '%.3f', ($user + $system) / (time - $begun)"
+        )
+        share = float(box.exec(["perl", "-e", script], timeout_s=TIMEOUT_S).text)
+        expect(0 < share <= 0.25 * 1.4, f"at most 0.25 of a processor, not {share}")
+
+
+def _caps_each_process_only(engine: Engine) -> bool:
+    """Whether the engine says that it has no control groups here (see docs/engines.md)."""
+    return "limits per process only" in engine.probe()
+
+
+@cases.add
 def process_limit(engine: Engine, image: Image) -> None:
     """There can't be more processes than the limit."""
     limits = Limits(memory_mb=256, storage_mb=64, pids=40)

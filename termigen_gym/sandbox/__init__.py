@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
-from ..errors import EngineMissing
+from ..errors import EngineMissing, SandboxError
 from .base import Engine
 
 NAMES = ("docker", "bubblewrap")
@@ -13,7 +14,7 @@ _lock = threading.Lock()
 
 
 def engine(name: str = "auto") -> Engine:
-    """Return the engine called `name`, one object a process.
+    """Return the engine called `name`, one object a process. Its first use removes what killed processes left.
 
     Args:
         name: "docker", "bubblewrap", or "auto": docker where a daemon answers, else bubblewrap.
@@ -30,6 +31,8 @@ def engine(name: str = "auto") -> Engine:
             made = _make(name)
             made.probe()
             _engines[name] = made
+            with contextlib.suppress(SandboxError):  # what others left is no reason not to play
+                made.sweep()
         return _engines[name]
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import io
 import posixpath
 import tarfile
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,9 @@ from ..task import Healthcheck, TreeFile
 
 OUTPUT_LIMIT = 4 * 1024 * 1024
 """Bytes of a command's output that `Sandbox.exec` keeps."""
+
+DIGEST_DIGITS = 24
+"""Digits of a context's digest that are in the name of its image."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class ImageSource:
         reference: a finished image's name, or None.
         timeout_s: limit of the build.
         fresh: ignore the layer cache.
+        abort: set by another thread, it ends the build soon, with a BuildError.
     """
 
     context: Path | None
@@ -65,6 +70,7 @@ class ImageSource:
     reference: str | None = None
     timeout_s: float = 600.0
     fresh: bool = False
+    abort: threading.Event | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,20 @@ class Image:
     env: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
     entrypoint: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image in an engine's store that `Engine.build` made from a context.
+
+    Attributes:
+        name: the engine's. digest: the context's, its first `DIGEST_DIGITS` digits.
+        size: bytes that no other image shares.
+    """
+
+    name: str
+    digest: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -254,6 +274,18 @@ class Engine(ABC):
     @abstractmethod
     def has_image(self, reference: str) -> bool:
         """Return whether an image of that name is in the engine's store."""
+
+    @abstractmethod
+    def built(self) -> tuple[Built, ...]:
+        """Return the images that `build` made from contexts, by name; never a base or anybody else's."""
+
+    @abstractmethod
+    def discard(self, image: Built) -> bool:
+        """Remove an image and what only it needs; False where it stays because a sandbox uses it.
+
+        Raises:
+            SandboxError: the engine failed.
+        """
 
     @abstractmethod
     def sweep(self) -> int:

@@ -27,10 +27,10 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import EngineMissing, SandboxDied, SandboxError
-from .base import OUTPUT_LIMIT, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell
+from .base import OUTPUT_LIMIT, Built, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell
 from .buildah import BuildahStore, store_folder
 from .process import owner_id, sweep_owners, waiting_for_input
 
@@ -113,6 +113,10 @@ class _Client:
         with self.send(request, fds) as channel:
             return receive(channel)
 
+    def ended(self) -> bool:
+        """Return whether the launcher is gone."""
+        return self._process.poll() is not None
+
     def close(self) -> None:
         """End the launcher and, with it, every sandbox."""
         self._socket.close()
@@ -168,6 +172,9 @@ class BubblewrapEngine(Engine):
 
     def _launcher(self) -> _Client:
         with self._lock:
+            if self._client is not None and self._client_pid == os.getpid() and self._client.ended():
+                self._client.close()  # somebody killed it, and its sandboxes with it: a new one takes its place
+                self._client = None
             if self._client is None or self._client_pid != os.getpid():
                 self._client = _Client(_program("bwrap"), _program("buildah"), self._mountpoint())
                 self._client_pid = os.getpid()
@@ -197,12 +204,22 @@ class BubblewrapEngine(Engine):
         self, image: Image, limits: Limits, env: Mapping[str, str] | None = None, folders: Sequence[str] = ()
     ) -> Sandbox:
         """See `Engine.start`."""
-        layers = self._store.layers(image)
         if limits.network == "public":
             raise SandboxError(
                 'network: expected "none" on the bubblewrap engine, found "public"; '
                 'use sandbox="docker" or network="none"'
             )
+        held = self._store.hold(image)
+        try:
+            return self._start(image, limits, {**image.env, **(env or {})}, folders, held)
+        except BaseException:
+            held.close()
+            raise
+
+    def _start(
+        self, image: Image, limits: Limits, env: Mapping[str, str], folders: Sequence[str], held: IO[str]
+    ) -> Sandbox:
+        layers = self._store.layers(image)
         name = uuid.uuid4().hex[:12]
         disk = min(limits.storage_mb, _DISK_LIMIT_MB)
         client = self._launcher()
@@ -225,7 +242,7 @@ class BubblewrapEngine(Engine):
                 },
             }
         )
-        box = BubblewrapSandbox(client, name, image, limits, {**image.env, **(env or {})})
+        box = BubblewrapSandbox(client, name, image, limits, env, held)
         self._boxes.add(box)
         try:
             if image.entrypoint:
@@ -235,9 +252,21 @@ class BubblewrapEngine(Engine):
             raise
         return box
 
+    def built(self) -> tuple[Built, ...]:
+        """See `Engine.built`."""
+        return self._store.built()
+
+    def discard(self, image: Built) -> bool:
+        """See `Engine.discard`."""
+        return self._store.discard(image)
+
     def sweep(self) -> int:
-        """See `Engine.sweep`. Only empty control groups can be left: everything else ended with its launcher."""
-        return sweep_owners(Path("/sys/fs/cgroup"))
+        """See `Engine.sweep`.
+
+        Empty control groups and the working containers of builds can be left: everything else ended with its launcher.
+        """
+        folders = {Path(group).parent for group in self._launcher().groups}
+        return sum(map(sweep_owners, folders)) + self._store.sweep()
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -266,8 +295,12 @@ def _program(name: str) -> str:
 class BubblewrapSandbox(Sandbox):
     """One overlay and the namespaces around it, held by the launcher."""
 
-    def __init__(self, client: _Client, name: str, image: Image, limits: Limits, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, client: _Client, name: str, image: Image, limits: Limits, env: Mapping[str, str], held: IO[str]
+    ) -> None:
+        """Take over a sandbox that the launcher has started, and what keeps its image from being discarded."""
         self.image = image
+        self._held = held
         self._client = client
         self._name = name
         self._env = dict(env)
@@ -355,6 +388,7 @@ class BubblewrapSandbox(Sandbox):
             self._stopped = True
             with contextlib.suppress(SandboxError):
                 self._client.ask({"op": "stop", "box": self._name})
+            self._held.close()
 
     def run_entrypoint(self) -> None:
         """Run the image's ENTRYPOINT with a command that waits, and return when it has come to that command.

@@ -9,20 +9,32 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import BuildError, EngineMissing, SandboxError
-from .base import Image, ImageSource
+from .base import DIGEST_DIGITS, Built, Image, ImageSource
+from .cache import take_lock, try_lock
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TAIL = 30
+_NAMES = "localhost/termigen/"
+_LOOK_EVERY_S = 0.1
+_LONG = ("bud", "pull", "from", "add", "config", "commit")
+"""Commands that have working containers, and hold the lock `_BUILDS` together meanwhile."""
+
+_BUILDS = "builds"
+_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+_APART = ("unshare", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc", "--")
 
 
 @dataclass(frozen=True)
@@ -66,16 +78,15 @@ class BuildahStore:
         Raises:
             BuildError: it does not build.
         """
-        name = source.reference or f"localhost/termigen/{source.digest[:24]}"
-        with self._building(name):
+        name = source.reference or f"{_NAMES}{source.digest[:DIGEST_DIGITS]}"
+        with self._building(name, source):
             if source.fresh or not self.has(name):
                 self._images.pop(name, None)
                 if source.context is None:
-                    self._build(["pull", name], name, source.timeout_s)
+                    self._build(["pull", name], name, source)
                 else:
                     cache = "--no-cache" if source.fresh else "--layers"
-                    command = ["bud", "--isolation", "chroot", cache, "-t", name, str(source.context)]
-                    self._build(command, name, source.timeout_s)
+                    self._build(["bud", "--isolation", "chroot", cache, "-t", name, str(source.context)], name, source)
             if name not in self._images:
                 self._images[name] = self._inspect(name)
             return self._images[name]
@@ -116,27 +127,91 @@ class BuildahStore:
         below = lower.read_text().strip().split(":") if lower.exists() else []
         return Layers(overlay, (f"l/{top}", *below))
 
+    def built(self) -> tuple[Built, ...]:
+        """See `Engine.built`."""
+        layers = {record["id"]: record for record in self._records("layers")}
+        chains = {}
+        for record in self._records("images"):
+            for name in record.get("names") or ():
+                chains[name] = set(_chain(layers, record["layer"]))
+        users = Counter(layer for chain in chains.values() for layer in chain)
+        return tuple(
+            Built(
+                name.removesuffix(":latest"),
+                name.removeprefix(_NAMES).removesuffix(":latest"),
+                sum(layers[layer].get("diff-size", 0) for layer in chain if users[layer] == 1),
+            )
+            for name, chain in sorted(chains.items())
+            if name.startswith(_NAMES)
+        )
+
+    def discard(self, image: Built) -> bool:
+        """See `Engine.discard`."""
+        record = self._record(image.name)
+        if record is None:
+            return True
+        with self._lock_file(f"image-{record['id']}") as file:
+            if not try_lock(file.fileno(), fcntl.LOCK_EX):
+                return False
+            self._run(["rmi", image.name])
+            Path(file.name).unlink()
+        self._images.pop(image.name, None)
+        return True
+
+    def hold(self, image: Image) -> IO[str]:
+        """Return an open file that keeps an image from being discarded, also by other processes, until it is closed."""
+        file = self._lock_file(f"image-{image.id}")
+        fcntl.flock(file, fcntl.LOCK_SH)
+        return file
+
+    def sweep(self) -> int:
+        """Remove the working containers and temporary files that killed builds left, and return how many.
+
+        Whose they are is not written anywhere, so they go only while nobody builds.
+        """
+        containers = self._records("containers")
+        files = list(self._temporary.glob("*"))
+        if not containers and not files:
+            return 0
+        with self._lock_file(_BUILDS) as file:
+            if not try_lock(file.fileno(), fcntl.LOCK_EX):
+                return 0
+            if containers:
+                self._run(["rm", "--all"])
+            for path in files:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        return len(containers) + len(files)
+
+    @property
+    def _temporary(self) -> Path:
+        """Where buildah lays its temporary files, so that what a killed one left is known to be ours."""
+        return self.folder / "tmp"
+
+    def _lock_file(self, name: str) -> IO[str]:
+        folder = self.folder / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return open(folder / name.replace("/", "_"), "w")
+
     @contextmanager
-    def _building(self, name: str) -> Iterator[None]:
+    def _building(self, name: str, source: ImageSource) -> Iterator[None]:
         """Let one thread of one process build an image at a time."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if name in self._images:  # known and built: nothing to wait for
+        if name in self._images and self.has(name) and not source.fresh:  # nothing to wait for
             yield
             return
-        lock = self.folder / "locks"
-        lock.mkdir(exist_ok=True)
-        with open(lock / name.replace("/", "_"), "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with self._lock_file(name) as file:
+            take_lock(file.fileno(), source.abort)
             yield
 
-    def _build(self, command: list[str], name: str, timeout_s: float) -> None:
+    def _build(self, command: list[str], name: str, source: ImageSource) -> None:
         try:
-            done = self._run(command, timeout_s=timeout_s, check=False)
+            done = self._run(command, timeout_s=source.timeout_s, abort=source.abort, check=False)
             if done.returncode != 0 and done.stdout.rstrip().rpartition("\n")[2].startswith("STEP "):
                 # buildah can lose what a step said before it failed; the steps before it come from the cache
-                done = self._run(command, timeout_s=timeout_s, check=False)
+                done = self._run(command, timeout_s=source.timeout_s, abort=source.abort, check=False)
         except subprocess.TimeoutExpired:
-            raise BuildError(f"image {name}: expected it within {timeout_s:g} s, found it still building") from None
+            raise BuildError(
+                f"image {name}: expected it within {source.timeout_s:g} s, found it still building"
+            ) from None
         if done.returncode != 0:
             lines = (done.stdout + done.stderr).strip().splitlines()
             step = next((line for line in reversed(lines) if line.startswith("STEP ")), "before the first step")
@@ -175,15 +250,34 @@ class BuildahStore:
             return []
 
     def _run(
-        self, command: Sequence[str], *, timeout_s: float = 600.0, check: bool = True, driver: str | None = None
+        self,
+        command: Sequence[str],
+        *,
+        timeout_s: float = 600.0,
+        abort: threading.Event | None = None,
+        check: bool = True,
+        driver: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         argv = [self._buildah, "--root", str(self.folder / "storage"), "--runroot", str(self.folder / "run")]
         argv += ["--storage-driver", driver or self.driver, *command]
-        done = run_group(argv, timeout_s)
+        if command[0] not in _LONG:
+            done = run_group(argv, timeout_s)
+        else:
+            with self._lock_file(_BUILDS) as file:
+                fcntl.flock(file, fcntl.LOCK_SH)
+                self._temporary.mkdir(exist_ok=True)
+                done = run_group(argv, timeout_s, abort, file.fileno(), TMPDIR=str(self._temporary))
         if check and done.returncode != 0:
             shown = done.stderr[-800:]
             raise SandboxError(f"buildah {command[0]}: expected exit code 0, found {done.returncode}: {shown}")
         return done
+
+
+def _chain(layers: Mapping[str, Any], top: str) -> Iterator[str]:
+    """Yield a layer and those below it."""
+    while top:
+        yield top
+        top = layers[top].get("parent", "")
 
 
 def _full(name: str) -> str:
@@ -196,15 +290,31 @@ def _full(name: str) -> str:
     return name if ":" in name.rsplit("/", 1)[1] else f"{name}:latest"
 
 
-def run_group(argv: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+def run_group(
+    argv: list[str], timeout_s: float, abort: threading.Event | None = None, lock: int | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command in a process group of its own; whatever happens, nothing of it is left running.
+
+    As root it has pid and mount namespaces of its own, which the kernel ends with this process, even by kill -9, and
+    with them whatever a build step has started or mounted.
+
+    Args:
+        argv: the command.
+        timeout_s: limit in seconds.
+        abort: set by another thread, it ends the command.
+        lock: a descriptor that the command holds open.
+        env: variables over this process's own.
 
     Raises:
         EngineMissing: the program is not installed. subprocess.TimeoutExpired: the time is spent.
+        BuildError: aborted.
     """
+    tied = [*_WITH_US, *(_APART if os.geteuid() == 0 else ())]
     try:
         process = subprocess.Popen(
-            argv,
+            [*tied, *argv],
+            pass_fds=() if lock is None else (lock,),
+            env={**os.environ, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -213,11 +323,26 @@ def run_group(argv: list[str], timeout_s: float) -> subprocess.CompletedProcess[
             start_new_session=True,
         )
     except FileNotFoundError:
-        raise EngineMissing(f"expected the program {argv[0]}, found none; install it from your distribution") from None
+        raise EngineMissing(f"expected the program {tied[0]}, found none; install it, e.g. util-linux") from None
     try:
-        stdout, stderr = process.communicate(timeout=timeout_s)
+        stdout, stderr = _communicate(process, timeout_s, abort)
     except BaseException:
-        os.killpg(process.pid, 9)
+        with suppress(ProcessLookupError):  # it ended by itself just now
+            os.killpg(process.pid, 9)
         process.communicate()
         raise
     return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
+
+
+def _communicate(process: subprocess.Popen[str], timeout_s: float, abort: threading.Event | None) -> tuple[str, str]:
+    if abort is None:
+        return process.communicate(timeout=timeout_s)
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return process.communicate(timeout=_LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > deadline:
+                raise
+            if abort.is_set():
+                raise BuildError(f"{process.args!r}: expected it to end, found the build aborted") from None

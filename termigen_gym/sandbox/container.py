@@ -35,9 +35,13 @@ _NOT_REGULAR = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 
 class DockerSandbox(Sandbox):
     """One container."""
 
-    def __init__(self, client: docker.APIClient, container: str, image: Image, dialect: Dialect) -> None:
+    def __init__(
+        self, client: docker.APIClient, container: str, image: Image, dialect: Dialect, owed: set[str]
+    ) -> None:
+        """Take over a container; one that can't be removed because the daemon is gone comes into `owed`."""
         self.image = image
         self._dialect = dialect
+        self._owed = owed
         self._client = client
         self._id = container
         self._name = f"sandbox {container[:12]}"
@@ -150,7 +154,10 @@ class DockerSandbox(Sandbox):
 
     def stop(self) -> None:
         """See `Sandbox.stop`."""
-        remove(self._client, self._id)
+        try:
+            remove(self._client, self._id)
+        except SandboxDied:
+            self._owed.add(self._id)
 
     def run_entrypoint(self) -> None:
         """Run the image's ENTRYPOINT with a command that waits, and return when it has come to that command.

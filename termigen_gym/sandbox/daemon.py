@@ -111,15 +111,14 @@ def remove(client: docker.APIClient, container: str) -> bool:
     """Kill and remove a container; False where that was done or under way already.
 
     Raises:
-        SandboxError: the daemon failed.
+        SandboxDied: the daemon is gone, and the container may be there yet. SandboxError: the daemon failed.
     """
     try:
-        with daemon(f"remove sandbox {container[:12]}"):
+        with daemon(f"remove sandbox {container[:12]}"), contextlib.suppress(docker.errors.NotFound):
             client.remove_container(container, force=True, v=True)
-    except SandboxDied:
-        return False
+            return True
     except SandboxError as error:
         if "already in progress" in str(error):
             return False
         raise
-    return True
+    return False

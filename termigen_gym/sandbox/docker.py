@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import threading
+import time
 import uuid
 import weakref
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import requests
 
 from ..errors import BuildError, SandboxError
-from .base import Engine, Image, ImageSource, Limits, Sandbox, pack
+from .base import DIGEST_DIGITS, Built, Engine, Image, ImageSource, Limits, Sandbox, pack
 from .buildkit import BuildLog
 from .cache import locked
 from .container import DockerSandbox
@@ -29,7 +31,9 @@ from .process import owner_alive, owner_id
 _MIB = 1024 * 1024
 _OWNER, _ENGINE, _DIGEST = "termigen.owner", "termigen.engine", "termigen.digest"
 _HOSTNAME = "termigen"
+_NAMES = "termigen/"
 _CANCEL_S = 10.0
+_LOOK_EVERY_S = 0.1
 
 # Docker's own set without NET_RAW and MKNOD.
 _CAPABILITIES = [
@@ -49,6 +53,7 @@ class DockerEngine(Engine):
         self._label = uuid.uuid4().hex
         self._info: dict[str, Any] | None = None
         self._quota: bool | None = None
+        self._owed: set[str] = set()  # containers to be removed when the daemon answers again
         _ENGINES.add(self)
 
     @property
@@ -83,11 +88,11 @@ class DockerEngine(Engine):
         """See `Engine.build`."""
         if source.context is None:
             return self._named(source.reference or source.digest)
-        tag = f"termigen/{source.digest[:24]}"
+        tag = f"{_NAMES}{source.digest[:DIGEST_DIGITS]}"
         image = None if source.fresh else self._find(tag)
         if image is not None:
             return image
-        with locked(f"docker-{source.digest[:24]}"):
+        with locked(f"docker-{source.digest[:DIGEST_DIGITS]}", source.abort):
             image = None if source.fresh else self._find(tag)
             if image is None:
                 self._build(source, source.context, tag)
@@ -102,8 +107,11 @@ class DockerEngine(Engine):
         """See `Engine.start`."""
         client = self.client
         with daemon("start a sandbox"):
+            for gone in tuple(self._owed):
+                remove(client, gone)
+                self._owed.discard(gone)
             container = self._create(client, image, limits, {**image.env, **(env or {})})
-            sandbox = DockerSandbox(client, container, image, self._dialect)
+            sandbox = DockerSandbox(client, container, image, self._dialect, self._owed)
             try:
                 if folders:
                     sandbox.put(pack({}, folders))  # before anything of the image runs
@@ -127,6 +135,34 @@ class DockerEngine(Engine):
     def has_image(self, reference: str) -> bool:
         """See `Engine.has_image`."""
         return self._find(reference) is not None
+
+    def built(self) -> tuple[Built, ...]:
+        """See `Engine.built`."""
+        with daemon("list images"):
+            described = {image["Id"]: image for image in self.client.df()["Images"]}
+            labelled = self.client.images(filters={"label": _DIGEST})
+        found = []
+        for image in labelled:
+            facts = described.get(image["Id"], {})
+            size = max(facts.get("Size", 0) - max(facts.get("SharedSize", 0), 0), 0)
+            # Podman writes "localhost/" before the name that it was given.
+            names = [name.removesuffix(":latest") for name in image["RepoTags"] or ()]
+            ours = [name for name in names if name.removeprefix("localhost/").startswith(_NAMES)]
+            found += [Built(name, name.rpartition("/")[2], size) for name in ours]
+        return tuple(sorted(found, key=lambda image: image.name))
+
+    def discard(self, image: Built) -> bool:
+        """See `Engine.discard`."""
+        with daemon(f"remove image {image.name}"):
+            try:
+                self.client.remove_image(image.name)
+            except docker.errors.NotFound:  # somebody was faster
+                return True
+            except docker.errors.APIError as error:
+                if error.status_code != requests.codes.conflict:
+                    raise
+                return False
+        return True
 
     def sweep(self) -> int:
         """See `Engine.sweep`."""
@@ -202,7 +238,9 @@ class DockerEngine(Engine):
             self._named(reference)
         log = BuildLog()
         if not self._run_build(source, context, tag, log):
-            log.error = f"expected the image built within {source.timeout_s:g} s, found it still building"
+            aborted = source.abort is not None and source.abort.is_set()
+            why = "the build aborted" if aborted else "it still building"
+            log.error = f"expected the image built within {source.timeout_s:g} s, found {why}"
         if not log.error:
             return
         if "unknown instruction" in log.error and "<<" in recipe:
@@ -210,8 +248,8 @@ class DockerEngine(Engine):
         raise BuildError(f"image {tag} from {context}: the build failed at {log.failure()}")
 
     def _run_build(self, source: ImageSource, context: Path, tag: str, log: BuildLog) -> bool:
-        """Build into the daemon's store, return False when the time was spent."""
-        build, late = uuid.uuid4().hex, threading.Event()
+        """Build into the daemon's store, return False when the time was spent or the build aborted."""
+        build, late, done = uuid.uuid4().hex, threading.Event(), threading.Event()
         # A client of its own: its parameters go with every request, and the SDK has none for the builder's version.
         client = connect(version=self.client.api_version)
         client.params = {"version": "2", "buildid": build}
@@ -221,8 +259,15 @@ class DockerEngine(Engine):
             with contextlib.suppress(SandboxError), daemon("cancel a build"):
                 self.client.post(self.client._url("/build/cancel"), params={"id": build})
 
-        timer = threading.Timer(source.timeout_s, give_up)
-        timer.start()
+        def watch() -> None:
+            deadline = time.monotonic() + source.timeout_s
+            while not done.wait(_LOOK_EVERY_S):
+                if time.monotonic() > deadline or (source.abort is not None and source.abort.is_set()):
+                    give_up()
+                    return
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
         try:
             with daemon(f"build {tag}"):
                 messages = client.build(
@@ -248,7 +293,8 @@ class DockerEngine(Engine):
             if not late.is_set():
                 raise
         finally:
-            timer.cancel()
+            done.set()
+            watcher.join()
             client.close()
         return not late.is_set()
 
@@ -311,6 +357,7 @@ class DockerEngine(Engine):
             hostname=_HOSTNAME,
             environment=dict(env),
             healthcheck={"test": ["NONE"]},
+            stop_signal="SIGKILL",  # else a daemon that is being stopped waits for process 1, which heeds no other
             labels={_OWNER: f"{_place()}:{owner_id()}", _ENGINE: self._label},
             host_config=host_config,
         )

@@ -7,11 +7,12 @@ import re
 import shutil
 import string
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BuildError, EngineMissing, SandboxError
-from .base import Engine, ImageSource
+from .base import DIGEST_DIGITS, Built, Engine, ImageSource
 from .cache import cache_folder, locked
 
 BASE = "debian:bookworm-slim"
@@ -93,6 +94,40 @@ def bootstrap(engine: Engine, reference: str = BASE, progress: Callable[[str], N
             _debootstrap(suite, tarball, progress)
         progress(f"{reference}: importing")
         engine.import_base(tarball, reference)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What `prune` did.
+
+    Attributes:
+        removed: the images that are gone, or would be. in_use: those that stay because a sandbox uses them.
+        kept: how many stay because a task uses them.
+    """
+
+    removed: tuple[Built, ...]
+    in_use: tuple[Built, ...]
+    kept: int
+
+    @property
+    def freed(self) -> int:
+        """Bytes that no image needs any more, at least: what several removed ones shared is not counted."""
+        return sum(image.size for image in self.removed)
+
+
+def prune(engine: Engine, keep: Collection[str], dry_run: bool = False) -> Pruned:
+    """Remove the images that an engine has built from contexts other than those whose digests are in `keep`.
+
+    Bases, and images that anybody else built, stay. With `dry_run` nothing is removed.
+
+    Raises:
+        SandboxError: the engine failed.
+    """
+    wanted = {digest[:DIGEST_DIGITS] for digest in keep}
+    found = engine.built()
+    unused = [image for image in found if image.digest not in wanted]
+    gone = [image for image in unused if dry_run or engine.discard(image)]
+    return Pruned(tuple(gone), tuple(image for image in unused if image not in gone), len(found) - len(unused))
 
 
 def _debootstrap(suite: str, tarball: Path, progress: Callable[[str], None]) -> None:

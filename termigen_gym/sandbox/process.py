@@ -144,17 +144,16 @@ def _is_terminal(pid: int, fd: int) -> bool:
         return False
 
 
-def sweep_owners(base: Path) -> int:
-    """Remove the control groups of owners that are gone; return how many."""
+def sweep_owners(folder: Path) -> int:
+    """Remove the control groups of owners that are gone, each a folder called by its `owner_id`; return how many."""
     removed = 0
-    for parent in (base, *base.glob("*")):
-        for owner in (parent / "termigen").glob("*-*"):
-            if owner_alive(owner.name):
-                continue
-            with contextlib.suppress(OSError):
-                for group in owner.iterdir():
-                    if group.is_dir():
-                        group.rmdir()
-                owner.rmdir()
-                removed += 1
+    for owner in folder.glob("*-*"):
+        if owner_alive(owner.name):
+            continue
+        with contextlib.suppress(OSError):
+            for group in owner.iterdir():
+                if group.is_dir():
+                    group.rmdir()
+            owner.rmdir()
+            removed += 1
     return removed

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from termigen_gym.errors import BuildError, EngineMissing, SandboxError
-from termigen_gym.sandbox.base import Engine, Image, ImageSource, Limits, Sandbox
+from termigen_gym.sandbox.base import Built, Engine, Image, ImageSource, Limits, Sandbox
 from termigen_gym.sandbox.cache import cache_folder, locked
 from termigen_gym.sandbox.images import BASE, base_images, bootstrap, ensure_base, needs_base
 
@@ -41,6 +41,12 @@ class Store(Engine):
     def start(
         self, image: Image, limits: Limits, env: Mapping[str, str] | None = None, folders: Sequence[str] = ()
     ) -> Sandbox:
+        raise NotImplementedError
+
+    def built(self) -> tuple[Built, ...]:
+        raise NotImplementedError
+
+    def discard(self, image: Built) -> bool:
         raise NotImplementedError
 
     def sweep(self) -> int:

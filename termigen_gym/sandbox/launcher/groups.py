@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -73,6 +74,15 @@ def control_group_roots(owner: str) -> dict[str, str]:
     except OSError:
         return {}
     return roots
+
+
+def remove_left_groups(roots: Iterable[str]) -> None:
+    """Remove the groups that a killed launcher of the same owner has left."""
+    for root in roots:
+        for item in os.scandir(root):
+            if item.is_dir(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(item.path)
 
 
 def _version_2_root(base: str, owner: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import inside
 from .forks import child, fork_by_way, identity_userns, read_all
-from .groups import ControlGroup, control_group_roots
+from .groups import ControlGroup, control_group_roots, remove_left_groups
 from .system import (
     CLONE_NEWNS,
     CLONE_NEWPID,
@@ -89,6 +89,7 @@ class Launcher:
         self._own_pidns = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._userns = identity_userns() if settings["root"] else None
         self._roots = control_group_roots(settings["owner"])
+        remove_left_groups(self._roots.values())
         self._boxes: dict[str, Box] = {}
         self._waiting: dict[int, socket.socket] = {}
         self._dying: list[ControlGroup] = []

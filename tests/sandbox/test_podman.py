@@ -1,0 +1,47 @@
+"""Podman's API socket in the place of Docker's: the whole contract of sandboxes, in processes led there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from termigen_gym.conformance import CASES
+from tests.daemons import Podman
+
+ROOT = Path(__file__).parent.parent.parent
+PROCESSES = 2
+SCRIPT = f"""
+import json, sys
+from termigen_gym import sandbox
+from termigen_gym.conformance import CASES, run_cases
+engine = sandbox.engine("docker")
+results = run_cases(engine, CASES[int(sys.argv[1])::{PROCESSES}])
+print(json.dumps([engine.probe(), len(results), {{r.name: r.detail for r in results if not r.ok}}]))
+engine.close()
+"""
+
+
+@pytest.fixture
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+    daemon = Podman(tmp_path_factory.mktemp("podman"))
+    daemon.start()
+    yield daemon
+    daemon.close()
+
+
+def test_the_contract(podman: Podman) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKER_HOST": podman.host}
+    started = [
+        subprocess.Popen([sys.executable, "-c", SCRIPT, str(part)], env=env, text=True, stdout=subprocess.PIPE)
+        for part in range(PROCESSES)
+    ]
+    results = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
+    assert all(podman.host in probe for probe, _, _ in results)
+    assert sum(count for _, count, _ in results) == len(CASES)
+    assert {name: detail for _, _, failed in results for name, detail in failed.items()} == {}
