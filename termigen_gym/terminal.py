@@ -1,12 +1,12 @@
 """The terminal: one interactive bash, driven command by command through pexpect.
 
-A command is sent as one line, ``termigen ID; eval $'...'``; bash reads a line whole, so that heredocs, loops and
-unterminated quotes can't leave it waiting, and standard input stays free for the program that the command runs. Its end
-is known by a mark with a random nonce that the prompt prints, with the exit code and the ID: what was typed ahead and
-ran as commands of its own, or an Enter too many, does not pass for the end of this one.
+A command is sent as one logical line, ``termigen ID; eval $'...'``; bash reads it whole before it runs anything of it,
+so that heredocs, loops and unterminated quotes can't leave it waiting, and standard input stays free for the program
+that the command runs. Its end is known by a mark with a random nonce that the prompt prints, with the exit code and the
+ID: what was typed ahead and ran as commands of its own, or an Enter too many, does not pass for the end of this one.
 
-The nonce is visible to the agent in ``$PROMPT_COMMAND``; nothing that matters, the reward above all, is read from this
-stream.
+The nonce is visible to the agent in the shell's variables; nothing that matters, the reward above all, is read from
+this stream.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import secrets
 import select
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pexpect
@@ -25,7 +25,8 @@ from pexpect import fdpexpect
 
 from .errors import TerminalError
 from .sandbox.base import Shell
-from .text import clean, clip
+from .screen import Output, View
+from .text import clip, unfinished
 
 State = Literal["prompt", "running", "closed"]
 
@@ -35,21 +36,29 @@ _CHUNK = 4096
 _QUIET_S = 0.04
 """Seconds without output after which the engine is asked whether the program waits for input."""
 _OPENING_S = 20.0
+_LONGEST_REST = 256
 _LATE_READS = 64
 """Reads of what came between two commands; a program that never stops writing may not hold us up."""
-# Two marks end a command. PROMPT_COMMAND prints the result: PS1 is stale after a syntax error in an eval. It goes to
-# /dev/tty, wherever the shell's own output was sent, and leaves no trace under `set -x`. PS1, which readline prints
-# once it has made the terminal raw, says that a line of any length may be typed: else the kernel would cut it at 4,095
-# bytes. It is set anew each time, since things like a virtual environment's `activate` change it. The nonce stands in
-# two pieces here, so that an echo of this is no mark. `termigen` notes the ID and keeps `$?`, which the command may
-# ask for; not under `set -e`, where it would end the shell.
-_SET_UP = (
-    b"stty -echo; bind 'set enable-bracketed-paste off' 2>/dev/null; unset HISTFILE; PS0= PS1= PS2= termigen_i=0;"
-    b" termigen() { termigen_i=$1; case $- in *e*) return 0; esac; return $termigen_s; };"
-    b" termigen_p=$'\\036'NONCE'>'$'\\037';"
-    b""" PROMPT_COMMAND='{ termigen_s=$?; printf "\\036NONCE:%s:%s:%s\\037" "$termigen_s" "$termigen_i" "$PWD";"""
-    b""" PS1=$termigen_p; } >/dev/tty 2>/dev/null'"""
-)
+# Readline is switched off: it takes two seconds to read a megabyte. The kernel hands lines of up to 4,095 bytes to the
+# shell then, so a longer command is continued over lines that end in a backslash.
+#
+# A mark ends a command: PROMPT_COMMAND prints it to /dev/tty, wherever the shell's own output was sent, and leaves no
+# trace under `set -x`. It is the tenth of several prompt commands, which an assignment to PROMPT_COMMAND spares (bash
+# before 5.1 knows only the first). Where it is gone all the same, or /dev/tty is, PS1 has the mark too, though with a
+# stale exit code after a syntax error in an eval; both are set anew all the time, since things like a virtual
+# environment's `activate` change them. The nonce stands in two pieces here, so that an echo of this is no mark.
+# `termigen` notes the ID and keeps `$?`, which the command may ask for; in a `&&` list it ends no shell under `set -e`
+# and springs no ERR trap.
+_SET_UP = rb"""stty -echo; set +o emacs +o vi; unset HISTFILE; HISTCONTROL=ignorespace PS0= PS1= PS2= \
+termigen_i=0 termigen_s=0; termigen_m=$'\036NONCE'; \
+termigen_end() { termigen_s=$?; PS1=$termigen_m'+:$?:$termigen_i:$PWD'$'\037' PS2=; \
+printf "$termigen_m:%s:%s:%s\037" "$termigen_s" "$termigen_i" "$PWD" >/dev/tty || :; }; \
+termigen() { termigen_i=$1; [[ ${PROMPT_COMMAND[*]-} == *termigen_end* ]] || \
+PROMPT_COMMAND[termigen_n]='{ termigen_end; } 2>/dev/null'; return $termigen_s; }; \
+(( termigen_n = BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501 ? 0 : 9 )); termigen 0"""
+_COMMAND = b" { %stermigen %d && :; } 2>/dev/null; eval %s\n"
+_HEAL = b"stty -echo; "
+_ECHO = re.compile(rb" \{ (?:stty -echo; )?termigen \d+ && .*?(?<!\\)\r?\n", re.DOTALL)
 _INTERRUPTS = ("\x03", "\x04")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -112,7 +121,7 @@ class Terminal:
             return self._reading(self._ended)
         if self.state == "prompt" and text not in _INTERRUPTS:
             self._id += 1
-            typed = b"{ termigen %d; } 2>/dev/null; eval " % self._id + quote(text) + b"\r"
+            typed = _COMMAND % (_HEAL if self._echoes else b"", self._id, quote(text))
         elif text in _INTERRUPTS or _CONTROL.search(text):
             typed = text.encode("utf-8", "surrogateescape")
         else:
@@ -149,28 +158,27 @@ class Terminal:
         self.state = "closed"
 
     def _open(self) -> None:
-        self._nonce = secrets.token_hex(8).encode()
-        self._mark = re.compile(_START + self._nonce + rb"(?::(\d+):(\d+):([^" + _END + rb"]*)|>)" + _END)
+        nonce = secrets.token_hex(8).encode()
         self._shell = self._open_shell(self._cwd)
         os.set_blocking(self._shell.fileno(), False)
         self._stream = fdpexpect.fdspawn(self._shell.fileno(), use_poll=True, timeout=None)
-        set_up = b" " + _SET_UP.replace(b"NONCE", self._nonce[:8] + b"''" + self._nonce[8:]) + b"\r"
         self._id = 0
         self._ended = None
-        self._capture = _Capture(self._mark, 4 * self._limit)
-        self._capture.expect(self._id)
+        self._echoes = False
+        self._capture = _Capture(nonce, 4 * self._limit)
+        self._view = View()
         deadline = time.monotonic() + _OPENING_S
-        found = self._type(set_up, deadline) or self._wait(deadline, ask=False)
+        set_up = _SET_UP.replace(b"\\\n", b"").replace(b"NONCE", nonce[:8] + b"''" + nonce[8:])
+        found = self._type(b" %s\n" % set_up, deadline) or self._wait(deadline, ask=False)
+        output = self._capture.take()
         if found is None or found == "eof":
-            shown = clean(self._capture.text())[-400:]
             self._shell.close()
-            raise TerminalError(f"expected a shell prompt within {_OPENING_S:g} s, found {shown!r}")
+            raise TerminalError(f"expected a shell prompt within {_OPENING_S:g} s, found {output.joined()[-400:]!r}")
         self._note(found)
-        self._capture = _Capture(self._mark, 4 * self._limit)
 
     def _note(self, result: re.Match[bytes]) -> None:
         self.state = "prompt"
-        self._cwd = result[3].decode("utf-8", "surrogateescape") or "/"
+        self._cwd = result[4].decode("utf-8", "surrogateescape") or "/"
 
     def _reading(self, found: re.Match[bytes] | Literal["eof"] | None) -> Reading:
         exit_code: int | None = None
@@ -178,11 +186,15 @@ class Terminal:
             self.state = "closed"
         elif found is not None:
             self._note(found)
-            exit_code = int(found[1])
-        capture, self._capture = self._capture, _Capture(self._mark, 4 * self._limit)
+            exit_code = int(found[2])
         self._ended = None
-        kept = clip(clean(capture.text()), self._limit)
-        return Reading(kept.text, exit_code, self.state, capture.left_out + kept.left_out)
+        output = self._capture.take(whole=self.state != "running")
+        echo = _ECHO.match(output.data)
+        self._echoes = echo is not None
+        if echo:
+            output = replace(output, data=output.data[echo.end() :])
+        kept = clip(self._view.show(output, self.state == "running"), self._limit)
+        return Reading(kept.text, exit_code, self.state, output.left_out + kept.left_out)
 
     def _type(self, data: bytes, deadline: float) -> re.Match[bytes] | Literal["eof"] | None:
         """Write `data`, reading meanwhile, since a terminal that nobody reads stops taking input."""
@@ -216,8 +228,6 @@ class Terminal:
             if self._came:
                 seen = None
                 continue
-            if self._capture.result is not None:
-                return self._capture.result  # readline's own mark went where the shell's errors go
             if not ask:
                 continue
             waiting = self._shell.waiting()
@@ -240,66 +250,92 @@ class Terminal:
 
 
 class _Capture:
-    """Output as it comes: its first and last bytes are kept, the middle is only counted."""
+    """A shell's output as it comes: the first and last bytes are kept, the middle is only counted."""
 
-    def __init__(self, mark: re.Pattern[bytes], limit: int) -> None:
-        """Keep `limit` bytes of each end; take out what matches `mark`."""
-        self._mark = mark
+    def __init__(self, nonce: bytes, limit: int) -> None:
+        """Keep `limit` bytes of each end; take out the marks with `nonce`."""
+        self._mark = re.compile(_START + nonce + rb"(\+?):(\d+):(\d+):([^" + _END + rb"]*)" + _END)
+        self._mark_begins = _START + nonce
         self._limit = limit
         self._wanted = 0
+        self._prompted = False
         self._head = bytearray()
         self._tail = bytearray()
-        self.left_out = 0
-        self.result: re.Match[bytes] | None = None
+        self._left_out = 0
 
     def expect(self, wanted: int) -> None:
-        """Look for the result of the command of this ID."""
-        if wanted != self._wanted:
-            self._wanted, self.result = wanted, None
+        """Look for the end of the command of this ID."""
+        self._wanted = wanted
 
     def add(self, part: bytes) -> re.Match[bytes] | None:
-        """Take in `part`; return the awaited result once the shell is ready again. Marks are no output."""
+        """Take in `part`; return the mark of the awaited end. Marks are no output."""
         start = max(len(self._tail) - _LONGEST_PROMPT, 0)
         self._tail += part
-        ready = False
+        ended = None
         if _END in part:
             matches = list(self._mark.finditer(bytes(self._tail[start:])))
             for match in matches:
-                if match[2] is None:
-                    ready = self.result is not None
-                elif int(match[2]) == self._wanted:
-                    self.result = match
+                repeated = match[1] and self._prompted  # PS1 says again what PROMPT_COMMAND said
+                self._prompted = not match[1]
+                if int(match[3]) == self._wanted and not repeated:
+                    ended = match
             for match in reversed(matches):
                 del self._tail[start + match.start() : start + match.end()]
-        self._shrink(0 if ready else _LONGEST_PROMPT)
-        return self.result if ready else None
+        if len(self._tail) > _LONGEST_PROMPT:
+            self._shrink()
+        return ended
 
-    def _shrink(self, kept_back: int) -> None:
-        """Move the first bytes to the head, drop those of the middle; a prompt that is half here stays findable."""
-        room = min(self._limit - len(self._head), len(self._tail) - kept_back)
+    def _shrink(self) -> None:
+        """Move the first bytes to the head, drop those of the middle; a mark that is half here stays findable."""
+        room = min(self._limit - len(self._head), len(self._tail) - _LONGEST_PROMPT)
         if room > 0:
             self._head += self._tail[:room]
             del self._tail[:room]
-        surplus = len(self._tail) - self._limit - kept_back
-        if surplus > (self._limit if kept_back else 0):
-            self.left_out += surplus
+        surplus = len(self._tail) - self._limit - _LONGEST_PROMPT
+        if surplus > self._limit:
+            begun = unfinished(self._tail[max(surplus - _CHUNK, 0) : surplus])
+            if begun:  # an escape sequence goes as a whole, or its rest would be seen
+                first, longest = surplus - begun, surplus + _LONGEST_REST
+                while surplus < longest and unfinished(self._tail[first:surplus]):
+                    surplus += 1
+            self._left_out += surplus
             del self._tail[:surplus]
 
-    def text(self) -> str:
-        """Return what was kept, with a line where something is missing."""
-        gap = f"\n[... {self.left_out} bytes left out ...]\n".encode() if self.left_out else b""
-        return (bytes(self._head) + gap + bytes(self._tail)).decode("utf-8", "replace")
+    def take(self, whole: bool = True) -> Output:
+        """Return what was kept and forget it; unless it is `whole`, what has only begun at its end is for the next."""
+        rest = bytearray() if whole else self._begun()
+        if self._left_out:
+            del self._head[len(self._head) - unfinished(self._head) :]
+            output = Output(bytes(self._head), self._left_out, bytes(self._tail))
+        else:
+            output = Output(bytes(self._head + self._tail))
+        self._head, self._tail, self._left_out = bytearray(), rest, 0
+        return output
+
+    def _begun(self) -> bytearray:
+        """Cut off, and return, the beginning of a mark or an escape sequence at the end."""
+        size = unfinished(self._tail)
+        mark = self._tail.rfind(_START, max(len(self._tail) - _LONGEST_PROMPT, 0))
+        if mark >= 0 and self._mark_begins.startswith(self._tail[mark : mark + len(self._mark_begins)]):
+            size = max(size, len(self._tail) - mark)
+        rest = self._tail[len(self._tail) - size :]
+        del self._tail[len(self._tail) - size :]
+        return rest
 
 
 def quote(text: str) -> bytes:
-    """Return `text` as a bash ``$'...'`` word of printable ASCII: no byte of it is a key to readline."""
-    out = bytearray(b"$'")
-    for byte in text.encode("utf-8", "surrogateescape"):
-        if byte in _PLAIN:
-            out.append(byte)
-        else:
-            out += b"\\n" if byte == 10 else b"\\%03o" % byte
-    return bytes(out + b"'")
+    """Return `text` as bash words ``$'...'`` of printable ASCII, joined over lines that the kernel takes whole."""
+    size = _PIECE if text.isascii() else _PIECE // 4
+    pieces = (text[start : start + size] for start in range(0, len(text) or 1, size))
+    return b"\\\n".join(
+        b"$'" + _SPECIAL.sub(_escaped, piece.encode("utf-8", "surrogateescape")) + b"'" for piece in pieces
+    )
 
 
-_PLAIN = frozenset(range(32, 127)) - frozenset(b"'\\!")
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"\\n" if found[0] == b"\n" else b"\\%03o" % found[0][0]
+
+
+_PIECE = 960
+"""Characters: 4 bytes for each byte, and a line stays below the 4,095 bytes that a terminal takes."""
+_SPECIAL = re.compile(rb"[^ -~]|['\\!]")

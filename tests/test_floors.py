@@ -13,6 +13,7 @@ FLOORS: dict[str, int] = {
     "errors": 0,
     "extras": 0,
     "text": 0,
+    "screen": 0,
     "spaces": 0,
     "task": 1,
     "family": 1,
@@ -45,7 +46,7 @@ FLOORS: dict[str, int] = {
 }
 # Floors on which modules may import each other, in this order only: task before family and so on.
 ORDER_WITHIN = (
-    ("errors", "text", "spaces"),
+    ("errors", "text", "screen", "spaces"),
     ("task", "episode", "family", "catalog", "solution"),
     ("critic", "env", "vector", "wrappers", "conformance"),
     ("agents", "play"),
@@ -54,6 +55,8 @@ ORDER_WITHIN = (
 CONFINED = {
     "docker": {"sandbox/docker.py", "sandbox/container.py", "sandbox/daemon.py"},
     "pexpect": {"terminal.py"},
+    "pyte": {"screen.py"},
+    "wcwidth": {"screen.py"},
     "gymnasium": {"spaces.py", "env.py", "registration.py", "vector.py", "wrappers.py"},
     "pydantic": {"task.py", "collect.py", "solution.py"},
     "openai": {"llm.py"},

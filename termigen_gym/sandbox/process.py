@@ -11,6 +11,7 @@ from pathlib import Path
 
 _X86 = platform.machine() in ("x86_64", "amd64")
 _READ = {0} if _X86 else {63}
+_WRITE = {1} if _X86 else {64}
 _POLL = {7, 271} if _X86 else {73}
 _SELECT = {23, 270} if _X86 else {72}
 _EPOLL = {232, 281, 441} if _X86 else {22, 441}
@@ -49,16 +50,18 @@ def _stat(pid: int) -> list[str]:
 def waiting_for_input(shell: int) -> int | None:
     """Return a number while the program in the foreground of a shell's terminal waits for input, else None.
 
-    It waits when that program (or one below it, or the shell itself: its `read`) sleeps in a read of the terminal or in
-    a poll, and nothing else of it is at work. The number grows whenever one that waits ran. None as well where the
+    It waits when one of the programs in the foreground (or below them, or the shell itself: its `read`) sleeps in a read
+    of the terminal or in a poll, and nothing else of them is at work. The number grows whenever one that waits ran. None as well where the
     kernel does not tell.
     """
     fields = _stat(shell)
     if not fields or fields[5] in ("-1", "0"):
         return None
     group, foreground = fields[2], fields[5]
-    family = [shell] if foreground == group else _family(int(foreground))
     switches = 0
+    family = [shell]
+    if foreground != group:  # a pipeline: its first program, which gave the group its number, may be gone
+        family = _family([pid for pid in _family([shell]) if _stat(pid)[2:3] == [foreground]])
     for pid in family:
         activity = _activity(pid)
         if activity in ("busy", None):
@@ -77,15 +80,19 @@ def _switches(pid: int) -> int:
         return 0
 
 
-def _family(pid: int) -> list[int]:
-    """Return a process and what descends from it, at most `_ENTRIES`."""
-    found = [pid]
-    for one in found:
+def _family(pids: list[int]) -> list[int]:
+    """Return processes and what descends from them, at most `_ENTRIES`."""
+    found = dict.fromkeys(pids)
+    queue = list(found)
+    for one in queue:
+        new: list[int] = []
         with contextlib.suppress(OSError), open(f"/proc/{one}/task/{one}/children") as file:
-            found += [int(word) for word in file.read().split()]
-        if len(found) > _ENTRIES:
+            new = [pid for word in file.read().split() if (pid := int(word)) not in found]
+        found.update(dict.fromkeys(new))
+        queue += new
+        if len(queue) > _ENTRIES:
             break
-    return found[:_ENTRIES]
+    return queue[:_ENTRIES]
 
 
 def _activity(pid: int) -> str | None:
@@ -102,6 +109,8 @@ def _activity(pid: int) -> str | None:
     number = int(words[0])
     if number in _READ:
         return "reads" if _is_terminal(pid, int(words[1], 16)) else "waits"
+    if number in _WRITE:
+        return "waits" if _target(pid, int(words[1], 16)).startswith("pipe:") else "busy"
     polled = _polled(pid, number, [int(word, 16) for word in words[1:4]])
     if polled is not None:
         return "reads" if any(_is_terminal(pid, fd) for fd in polled) else "busy"
@@ -138,10 +147,15 @@ def _memory(pid: int, address: int, size: int) -> bytes:
 
 
 def _is_terminal(pid: int, fd: int) -> bool:
+    return _target(pid, fd).startswith(("/dev/pts/", "/dev/tty", "/dev/console"))
+
+
+def _target(pid: int, fd: int) -> str:
+    """Return what a process's descriptor leads to, "" where there is none."""
     try:
-        return os.readlink(f"/proc/{pid}/fd/{fd}").startswith(("/dev/pts/", "/dev/tty", "/dev/console"))
+        return os.readlink(f"/proc/{pid}/fd/{fd}")
     except OSError:
-        return False
+        return ""
 
 
 def sweep_owners(folder: Path) -> int:
