@@ -57,15 +57,15 @@ class Pool:
         while (future := self._pop(key)) is not None:
             try:
                 spare = _made(future)
+                if spare is None:
+                    continue
+                with contextlib.suppress(TermigenError):
+                    if spare.usable():
+                        return spare
             except BaseException:
                 with self._lock:
                     self._spares[key].append(future)  # interrupted; still ours to close
                 raise
-            if spare is None:
-                continue
-            with contextlib.suppress(TermigenError):
-                if spare.usable():
-                    return spare
             _close(spare)
         return None
 
