@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import Future
 from typing import Any
 
 import gymnasium as gym
@@ -13,12 +14,14 @@ from .catalog import find
 from .errors import ActionError, TaskError, TermigenError
 from .family import Family
 from .sandbox import engine
-from .sandbox.base import Engine, ImageSource, Limits, Sandbox, Shell, pack, wait_healthy
+from .sandbox.base import Engine, Image, ImageSource, Limits, Sandbox, pack, wait_healthy
 from .sandbox.images import ensure_base, needs_base
+from .sandbox.pool import SPARES
 from .spaces import TerminalText
+from .start import Start, Started
 from .task import Task
 from .terminal import Reading, Terminal
-from .verifier import plain_values, verify
+from .verifier import verify
 
 StepResult = tuple[str, float, bool, bool, dict[str, Any]]
 
@@ -27,8 +30,6 @@ OBSERVATION_LIMIT = 1 << 18
 SUBMIT = "exit"
 _DEFAULT_MAX_STEPS = 100
 _DEFAULT_TIMEOUT_S = 900.0
-_LOG_FOLDERS = ("/logs/agent", "/logs/verifier", "/logs/artifacts")
-_SHELL_ENV = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PAGER": "cat", "GIT_PAGER": "cat"}
 
 
 class TerminalEnv(gym.Env[str, str]):
@@ -43,6 +44,8 @@ class TerminalEnv(gym.Env[str, str]):
     `info`, the same keys at reset and every step: instruction (str), task_digest (str), exit_code (int or None), state
     ("prompt" | "running" | "closed"), duration_s (float, seconds), clipped (int, bytes left out of the observation),
     verdict (dict of `Verdict` at the end, else None).
+
+    From its second reset on, an env has its next sandbox started in the background while it is played (`warm_resets`).
 
     Failures of ours (engine, sandbox, verifier) raise `TermigenError`; the environment must then be reset.
     """
@@ -59,6 +62,7 @@ class TerminalEnv(gym.Env[str, str]):
         command_timeout_s: float = 30.0,
         output_limit: int = 10_000,
         network: str = "task",
+        warm_resets: bool = True,
         render_mode: str | None = None,
     ) -> None:
         """Load a task or family; nothing is built or started yet.
@@ -70,6 +74,7 @@ class TerminalEnv(gym.Env[str, str]):
             command_timeout_s: seconds after which a command is left running and its output so far returned.
             output_limit: characters of output in one observation; more is cut from the middle.
             network: "task": as the task asks; "none": never.
+            warm_resets: whether an env that was reset twice keeps one started sandbox ready for its next reset.
             render_mode: None or "ansi".
 
         Raises:
@@ -93,6 +98,9 @@ class TerminalEnv(gym.Env[str, str]):
         self._command_timeout_s = command_timeout_s
         self._output_limit = output_limit
         self._network = network
+        self._warm_resets = warm_resets
+        self._resets = 0
+        self._stopping: Future[None] | None = None
         self._task: Task | None = None
         self._sandbox: Sandbox | None = None
         self._terminal: Terminal | None = None
@@ -134,26 +142,26 @@ class TerminalEnv(gym.Env[str, str]):
         """
         super().reset(seed=seed)
         self._aborted.clear()
-        self._stop()
+        self._leave()
         started = time.monotonic()
         self._task = self._choose(seed, options or {})
-        config = self._task.config
-        chosen = engine(self._engine_name)
-        values = plain_values(config.environment.env)
-        self._sandbox = chosen.start(self._image(chosen), self._limits(), values, _LOG_FOLDERS)
+        config, chosen = self._task.config, engine(self._engine_name)
+        image = self._image(chosen)
+        start = Start.of(chosen, image, self._limits(), config, self._output_limit, bare=bool(self._task.files))
+        # An entrypoint may look at files of the task: then it must not have run long before they came.
+        warm = self._warm_resets and not (self._task.files and image.entrypoint)
         try:
-            if self._task.files:
-                self._sandbox.put(pack(self._task.files))
-            if config.environment.healthcheck is not None:
-                wait_healthy(self._sandbox, config.environment.healthcheck)
-            self._terminal = Terminal(self._open_shell, self._output_limit)
+            terminal = self._begin(start, warm)
         except BaseException:
             self._stop()
             raise
+        self._resets += 1
+        if warm and self._resets > 1:
+            SPARES.want(self, start, start.spare)
         self._steps = 0
         self._deadline = time.monotonic() + (config.agent.timeout_sec or _DEFAULT_TIMEOUT_S)
         self._budget = self._max_steps or config.metadata.max_steps or _DEFAULT_MAX_STEPS
-        self._shown = f"{self._task.instruction.rstrip()}\n\n{self._terminal.cwd}# "
+        self._shown = f"{self._task.instruction.rstrip()}\n\n{terminal.cwd}# "
         return self._shown, self._info(Reading("", None, "prompt", 0), started, None)
 
     def step(self, action: str) -> StepResult:
@@ -191,8 +199,11 @@ class TerminalEnv(gym.Env[str, str]):
         return self._shown if self.render_mode == "ansi" else None
 
     def close(self) -> None:
-        """Stop the sandbox. Idempotent."""
-        self._stop()
+        """Stop the sandbox, and the spare one. Idempotent."""
+        try:
+            self._stop()
+        finally:
+            SPARES.forget(self)
 
     def abort(self) -> None:
         """From another thread, end the build or the sandbox: the `prepare`, `reset` or `step` under way there raises.
@@ -208,7 +219,7 @@ class TerminalEnv(gym.Env[str, str]):
         if self._terminal is not None:
             self._terminal.close()
         verdict = verify(self.sandbox, self.task)
-        self._stop()
+        self._leave()
         self._shown = reading.output
         info = self._info(reading, started, verdict.to_dict())
         return reading.output, verdict.reward, terminated, not terminated, info
@@ -249,7 +260,7 @@ class TerminalEnv(gym.Env[str, str]):
         public = self._network == "task" and wanted.network_mode != "no-network"
         return Limits(wanted.cpus, wanted.memory_mb, wanted.storage_mb, network="public" if public else "none")
 
-    def _image(self, chosen: Engine) -> Any:
+    def _image(self, chosen: Engine) -> Image:
         """Build the image, or take the one that was built from the same context."""
         paths, config = self._source.paths, self._source.config.environment
         if config.docker_image is not None:
@@ -261,9 +272,37 @@ class TerminalEnv(gym.Env[str, str]):
             ensure_base(chosen)
         return chosen.build(source)
 
-    def _open_shell(self, cwd: str | None) -> Shell:
-        config = self.task.config
-        return self.sandbox.open_shell(user=config.agent.user, cwd=cwd or config.environment.workdir, env=_SHELL_ENV)
+    def _begin(self, start: Start, warm: bool) -> Terminal:
+        """Take or start a sandbox, bring it to where the agent may begin, return its terminal."""
+        spare: Started | None = SPARES.take(start) if warm else None
+        if spare is None:
+            self._sandbox = start.sandbox(self.task.files)
+        else:
+            self._sandbox, self._terminal = spare.sandbox, spare.terminal
+            if self.task.files:
+                self._sandbox.put(pack(self.task.files))
+        check = self.task.config.environment.healthcheck
+        if check is not None:
+            wait_healthy(self._sandbox, check)
+        if self._terminal is None:
+            self._terminal = start.terminal(self._sandbox)
+        return self._terminal
+
+    def _leave(self) -> None:
+        """Stop the last episode's sandbox; in the background, unless warm resets are off."""
+        ending = Started(self._sandbox, self._terminal) if self._sandbox is not None else None
+        if ending is None or not self._warm_resets:
+            self._stop()
+            return
+        self._await_stopped()
+        self._sandbox = self._terminal = None
+        self._stopping = SPARES.later(ending.close)
+
+    def _await_stopped(self) -> None:
+        """Wait for what `_leave` began."""
+        stopping, self._stopping = self._stopping, None
+        if stopping is not None:
+            stopping.result()
 
     def _stop(self) -> None:
         if self._terminal is not None:
@@ -272,3 +311,4 @@ class TerminalEnv(gym.Env[str, str]):
         if self._sandbox is not None:
             self._sandbox.stop()
             self._sandbox = None
+        self._await_stopped()

@@ -157,6 +157,12 @@ class Terminal:
         self._shell.close()
         self.state = "closed"
 
+    def gone(self) -> bool:
+        """Return whether the shell has hung up; nothing is read."""
+        poll = select.poll()
+        poll.register(self._shell.fileno(), select.POLLRDHUP)
+        return bool(poll.poll(0))
+
     def _open(self) -> None:
         nonce = secrets.token_hex(8).encode()
         self._shell = self._open_shell(self._cwd)

@@ -18,6 +18,7 @@ from termigen_gym.env import ACTION_LIMIT, TerminalEnv
 from termigen_gym.errors import ActionError, BuildError, EngineMissing, SandboxDied, SandboxError, VerifierError
 from termigen_gym.sandbox.base import Engine
 from tests.samples import write_task
+from tests.waiting import wait_until
 
 INFO_KEYS = {"instruction", "task_digest", "exit_code", "state", "duration_s", "clipped", "verdict"}
 Make = Callable[..., TerminalEnv]
@@ -351,12 +352,3 @@ def running(command: str) -> int:
             except OSError:
                 continue
     return count
-
-
-def wait_until(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
-    import time
-
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

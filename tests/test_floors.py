@@ -28,6 +28,7 @@ FLOORS: dict[str, int] = {
     "verifier": 3,
     "registration": 3,
     "conformance": 4,
+    "start": 4,
     "env": 4,
     "vector": 4,
     "critic": 4,
@@ -48,7 +49,7 @@ FLOORS: dict[str, int] = {
 ORDER_WITHIN = (
     ("errors", "text", "screen", "spaces"),
     ("task", "episode", "family", "catalog", "solution"),
-    ("critic", "env", "vector", "wrappers", "conformance"),
+    ("critic", "start", "env", "vector", "wrappers", "conformance"),
     ("agents", "play"),
     ("roster", "plan", "collect", "evaluate"),
 )

@@ -50,9 +50,9 @@ def _stat(pid: int) -> list[str]:
 def waiting_for_input(shell: int) -> int | None:
     """Return a number while the program in the foreground of a shell's terminal waits for input, else None.
 
-    It waits when one of the programs in the foreground (or below them, or the shell itself: its `read`) sleeps in a read
-    of the terminal or in a poll, and nothing else of them is at work. The number grows whenever one that waits ran. None as well where the
-    kernel does not tell.
+    It waits when one of the programs in the foreground (or below them, or the shell itself: its `read`) sleeps in a
+    read of the terminal or in a poll, and nothing else of them is at work. The number grows whenever one that waits
+    ran. None as well where the kernel does not tell.
     """
     fields = _stat(shell)
     if not fields or fields[5] in ("-1", "0"):
