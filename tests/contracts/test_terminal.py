@@ -72,9 +72,47 @@ CASES = (
     Case("typed ahead", ("sleep 0.5; echo slept", "echo next; (exit 3)", "echo third; (exit 4)"), None, 4),
     Case("after what was typed ahead", ("sleep 0.5", "echo next; (exit 3)", "true", "echo on"), "on\n"),
     Case("more lines than were read", ("read x", "5\nsleep 0.2; echo A", "echo B", "echo C; (exit 5)"), "C\n", 5),
+    Case("a pipeline ends in a pager", ("seq 1 100 | LESS= less -X", "q"), None, 0),
+    Case("a pipeline reads keys", ("true | bash -c 'read x </dev/tty; echo got $x'", "abc"), "got abc\n", 0),
+    Case("the terminal made sane again", ("stty sane", "true", "pwd"), "/\n"),
+    Case("an ERR trap springs once", ("trap 'echo ERR' ERR; false", "true"), ""),
+    Case("eval as an alias", ("alias eval='echo no'", "pwd"), "/\n"),
+    Case("a full-screen program is its screen", ("top -d 100 -n 2 -p 1", "q"), None, 0),
     Case("a killed shell", ("kill -9 $$",), None, None, "closed"),
     Case("set -e and a failure", ("set -e", "false"), "", None, "closed"),
     Case("exec", ("exec true",), None, None, "closed"),
+)
+
+
+BROKEN = (
+    "echo 'a",
+    'echo "abc',
+    "echo `a",
+    "echo $'a",
+    "echo ${x",
+    "echo ${x[",
+    "echo $((1+2)",
+    "x=$((1+2); echo $x",
+    'echo "$((1+2)"',
+    "((",
+    "$[1+",
+    "[[ x",
+    "a[1+=3",
+    "echo $(echo 'a)",
+    "python3 -c 'print(1)",
+    "awk '{print $1}",
+    "\\",
+    "echo a \\",
+    "$(ls",
+    "a=(1",
+    "for i in",
+    "if true; then",
+    "f() {",
+    "}",
+    ")",
+    ";;",
+    "cat <<EOF",
+    "cat <<'EOF'\nabc",
 )
 
 
@@ -100,6 +138,23 @@ def test_case(case: Case, terminal: Terminal) -> None:
     if case.output is not None:
         assert reading.output == case.output
     assert (reading.exit_code, reading.state) == (case.exit_code, case.state)
+
+
+@pytest.mark.parametrize("command", BROKEN)
+def test_after_a_broken_command_the_next_one_runs(command: str, terminal: Terminal) -> None:
+    assert terminal.run(command, 30.0).state == "prompt"
+    assert terminal.run("echo 'it''s on'", 30.0) == Reading("its on\n", 0, "prompt", 0)
+
+
+def test_a_full_screen_program_is_shown_as_its_screen_and_leaves_none(terminal: Terminal) -> None:
+    shown = terminal.run("top -d 100", 30.0)
+    assert shown.state == "running"
+    assert shown.output.startswith("top - ")
+    assert "PID USER" in shown.output
+    assert len(shown.output.splitlines()) <= 24
+    assert "\x1b" not in shown.output
+    assert terminal.run("q", 30.0).state == "prompt"
+    assert terminal.run("echo on", 30.0) == Reading("on\n", 0, "prompt", 0)
 
 
 def test_a_new_shell_opens_where_the_old_one_was(terminal: Terminal) -> None:
