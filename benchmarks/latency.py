@@ -1,9 +1,11 @@
-"""How fast a step and a reset are, as ratios to floors measured in the same run.
+"""How fast steps, resets and verdicts are, as ratios to floors measured in the same run.
 
     python benchmarks/latency.py [--quick] [--json] [--sandbox docker|bubblewrap]
 
-Floors: a step against bash under pexpect on this host; a reset against an overlay, bubblewrap and bash with nothing of
-ours around it (needs root). Ratios matter, not milliseconds: other work on the machine slows both.
+Floors: a step against bash under pexpect on this host; output against `cat` through a bare pseudo-terminal; a reset of
+the embedded engine against an overlay, bubblewrap and bash with nothing of ours around it (needs root), one of Docker
+against a container that is created, started and has run `true`. Ratios matter, not milliseconds: other work on the
+machine slows both.
 """
 
 from __future__ import annotations
@@ -11,32 +13,52 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pty
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pexpect
+from gymnasium.envs.registration import registry
 
 from termigen_gym import sandbox
 from termigen_gym.env import TerminalEnv
 from termigen_gym.errors import EngineMissing
+from termigen_gym.registration import register_all
+from termigen_gym.vector import ThreadVectorEnv
 
 TASK = "rpn-make-graph"
+REGISTERED = 3567
+"""Tasks: as many as TermiGen's authors published, and one."""
+
+ENVS = 64
+OUTPUT_BYTES = 2_000_000
+BETWEEN_RESETS_S = 1.0
 _MAKE_TREE = """
 mount -t tmpfs tmpfs "$1" && mkdir "$1/upper" "$1/work" "$1/root" &&
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root" &&
 exec bwrap --bind "$1/root" / --dev /dev --proc /proc --unshare-pid --unshare-net --unshare-ipc --unshare-uts \
   --die-with-parent bash -c true
 """
+_SMALL = {
+    "task.toml": "[verifier]\ntimeout_sec = 60\n",
+    "instruction.md": "Nothing.\n",
+    "environment/Dockerfile": "FROM debian:bookworm-slim\nWORKDIR /app\n",
+    "tests/test.sh": "echo 1 > /logs/verifier/reward.txt\n",
+}
 
 
-def milliseconds(run: Callable[[], object], times: int) -> list[float]:
-    """Return the sorted durations of `times` runs."""
+def milliseconds(run: Callable[[], object], times: int, between: Callable[[], object] = lambda: None) -> list[float]:
+    """Return the sorted durations of `times` runs; `between` runs before each and is not counted."""
     durations = []
     for _ in range(times):
+        between()
         started = time.perf_counter()
         run()
         durations.append((time.perf_counter() - started) * 1000)
@@ -60,15 +82,63 @@ def step_floor(times: int) -> list[float]:
     return durations
 
 
-def reset_floor(times: int) -> list[float]:
-    """An overlay in a mount namespace, bubblewrap on it, bash in it."""
+def output_floor(times: int) -> list[float]:
+    """`cat` of the same bytes through a bare pseudo-terminal."""
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(_lines())
+        file.flush()
+
+        def read_all() -> None:
+            master, slave = pty.openpty()
+            process = subprocess.Popen(["cat", file.name], stdout=slave)
+            os.close(slave)
+            try:
+                while os.read(master, 65536):
+                    pass
+            except OSError:  # EIO: the other end is closed
+                pass
+            os.close(master)
+            process.wait()
+
+        return milliseconds(read_all, times)
+
+
+def _lines() -> str:
+    line = "x" * 79 + "\n"
+    return line * (OUTPUT_BYTES // len(line))
+
+
+def bubblewrap_floor(times: int) -> list[float] | None:
+    """An overlay in a mount namespace, bubblewrap on it, bash in it; None where that needs root."""
+    if os.geteuid() != 0:
+        return None
     with tempfile.TemporaryDirectory() as folder:
         argv = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _MAKE_TREE, "sh", folder]
         return milliseconds(lambda: subprocess.run(argv, check=True), times)
 
 
-def of_engine(name: str, steps: int, resets: int) -> dict[str, float]:
-    """Measure steps and resets of an engine, in ms."""
+def docker_floor(times: int) -> list[float]:
+    """A container that is created, started, and has run one command."""
+    import docker
+
+    client = docker.from_env()
+    made: list[Any] = []
+
+    def run() -> None:
+        made.append(client.containers.run("debian:bookworm-slim", ["sleep", "600"], detach=True, network_mode="none"))
+        made[-1].exec_run(["true"])
+
+    durations = milliseconds(run, times, lambda: [made.pop().remove(force=True) for _ in tuple(made)])
+    made.pop().remove(force=True)
+    client.close()
+    return durations
+
+
+FLOORS: dict[str, Callable[[int], list[float] | None]] = {"bubblewrap": bubblewrap_floor, "docker": docker_floor}
+
+
+def of_engine(name: str, small: Path, steps: int, resets: int) -> dict[str, Any]:
+    """Measure an engine, in ms."""
     env = TerminalEnv(TASK, sandbox=name)
     env.prepare()
     env.reset(seed=0)
@@ -76,31 +146,101 @@ def of_engine(name: str, steps: int, resets: int) -> dict[str, float]:
     while len(taken) < steps:
         env.reset(seed=0)
         taken = sorted(taken + milliseconds(lambda: env.step("echo hi"), 90))
-    reset = milliseconds(lambda: env.reset(seed=0), resets)
     env.reset(seed=0)
-    _, _, _, _, info = env.step("exit")
+    env.step(f"yes {'x' * 79} | head -c {OUTPUT_BYTES} > /tmp/output")
+    output = milliseconds(lambda: env.step("cat /tmp/output"), 10)
     env.close()
-    verifying = (info["duration_s"] - info["verdict"]["duration_s"]) * 1000
+    cold = TerminalEnv(TASK, sandbox=name, warm_resets=False)
+    floor = FLOORS[name](2)
+    floor, reset = FLOORS[name](resets), milliseconds(lambda: cold.reset(seed=0), resets, cold.close)
+    cold.close()
+    warm = TerminalEnv(TASK, sandbox=name)
+    warm.reset(seed=0)
+    warm.reset(seed=0)
+    pooled = milliseconds(lambda: warm.reset(seed=0), max(resets // 4, 5), lambda: time.sleep(BETWEEN_RESETS_S))
+    warm.close()
+    judged = TerminalEnv(str(small), sandbox=name)
+    verify = milliseconds(lambda: judged.step("exit"), max(resets // 4, 5), lambda: judged.reset(seed=0))
+    judged.close()
     return {
         "step_ms": statistics.median(taken),
         "step_p99_ms": taken[int(len(taken) * 0.99)],
+        "output_ms": statistics.median(output),
         "reset_ms": statistics.median(reset),
-        "verify_overhead_ms": verifying,
+        "reset_floor_ms": statistics.median(floor) if floor else None,
+        "pooled_reset_ms": statistics.median(pooled),
+        "verify_ms": statistics.median(verify),
     }
+
+
+def of_many(steps: int) -> dict[str, float]:
+    """Measure 64 environments of the embedded engine in one process."""
+    with_one = TerminalEnv(TASK, sandbox="bubblewrap", warm_resets=False)
+    with_one.reset(seed=0)
+    one = 1000 / statistics.mean(milliseconds(lambda: with_one.step("echo hi"), 90))
+    with_one.close()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    envs = ThreadVectorEnv([lambda: TerminalEnv(TASK, sandbox="bubblewrap", warm_resets=False)] * ENVS)
+    envs.reset(seed=0)
+    heap = (tracemalloc.get_traced_memory()[0] - before) / ENVS / 2**20
+    tracemalloc.stop()
+    many = 1000 * ENVS / statistics.mean(milliseconds(lambda: envs.step(["echo hi"] * ENVS), steps))
+    envs.close()
+    return {"threads64_ratio": many / (one * len(os.sched_getaffinity(0))), "heap_mb_per_env": heap}
+
+
+def register_ms() -> float:
+    """Register as many tasks as were ever published."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(REGISTERED):
+            (Path(folder) / f"task-{number}").mkdir()
+        before, os.environ["TERMIGEN_ENVS"] = os.environ.get("TERMIGEN_ENVS", ""), folder
+        known = set(registry)
+        try:
+            return milliseconds(register_all, 1)[0]
+        finally:
+            os.environ["TERMIGEN_ENVS"] = before
+            for id in set(registry) - known:
+                del registry[id]
+
+
+def import_ms(times: int) -> float:
+    """`import termigen_gym` over `import gymnasium`, each in a new process."""
+    medians = []
+    for module in ("termigen_gym", "gymnasium"):
+        code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+        runs = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(times)]
+        medians.append(statistics.median(runs) * 1000)
+    return medians[0] - medians[1]
 
 
 def measure(names: list[str], quick: bool) -> dict[str, object]:
     """Return all figures: ratios by engine, and the milliseconds they came from."""
-    steps, resets = (200, 10) if quick else (2000, 100)
-    step = statistics.median(step_floor(steps))
-    reset = statistics.median(reset_floor(resets)) if os.geteuid() == 0 else None
-    found = {name: of_engine(name, steps, resets) for name in names}
+    steps, resets = (200, 8) if quick else (2000, 60)
+    step, output = statistics.median(step_floor(steps)), statistics.median(output_floor(10))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in _SMALL.items():
+            path = Path(folder) / "small" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        found = {name: of_engine(name, Path(folder) / "small", steps, resets) for name in names}
+    many = of_many(5 if quick else 50) if "bubblewrap" in names else {"threads64_ratio": None, "heap_mb_per_env": None}
     return {
         "step_ratio": {name: figures["step_ms"] / step for name, figures in found.items()},
         "step_p99_over_p50": {name: figures["step_p99_ms"] / figures["step_ms"] for name, figures in found.items()},
-        "reset_ratio": {name: figures["reset_ms"] / reset for name, figures in found.items()} if reset else None,
-        "verify_overhead_ms": {name: figures["verify_overhead_ms"] for name, figures in found.items()},
-        "floors_ms": {"step": step, "reset": reset},
+        "reset_ratio": {
+            name: figures["reset_ms"] / figures["reset_floor_ms"] if figures["reset_floor_ms"] else None
+            for name, figures in found.items()
+        },
+        "verify_overhead_ms": {name: figures["verify_ms"] for name, figures in found.items()},
+        "output_ratio": {name: figures["output_ms"] / output for name, figures in found.items()},
+        "docker_pooled_reset_ms": found["docker"]["pooled_reset_ms"] if "docker" in found else None,
+        "register_ms": register_ms(),
+        "import_ms": import_ms(3 if quick else 7),
+        **many,
+        "harbor_speedup": None,
+        "floors_ms": {"step": step, "output": output},
         "engines_ms": found,
     }
 

@@ -34,9 +34,13 @@ FULL = r"No space left|disk full"
 
 @pytest.fixture
 def env(engine: Engine, family: Family, task: Path, tmp_path: Path) -> Iterator[RecordEpisodes]:
-    """An environment whose every episode is recorded; one was played, so that what an engine keeps is there."""
+    """An environment whose every episode is recorded; one was played, so that what an engine keeps is there.
+
+    It has one sandbox at a time: what befalls a warm one is tried in tests/test_warm_resets.py.
+    """
     store = EpisodeStore(tmp_path / "run")
-    made = RecordEpisodes(TerminalEnv(str(task), sandbox=engine.name, command_timeout_s=60), store)
+    inner = TerminalEnv(str(task), sandbox=engine.name, command_timeout_s=60, warm_resets=False)
+    made = RecordEpisodes(inner, store)
     solve(made)
     yield made
     made.close()
@@ -145,7 +149,7 @@ def test_the_image_is_deleted_between_two_episodes(
 ) -> None:
     before = family.stock()
     (task / "environment" / "Dockerfile").write_text(f"{DOCKERFILE}ENV ONCE={secrets.token_hex(8)}\n")
-    own = TerminalEnv(str(task), sandbox=engine.name)
+    own = TerminalEnv(str(task), sandbox=engine.name, warm_resets=False)
     for _ in range(2):
         own.reset(seed=1)
         assert own.step("echo $ONCE")[0] != "\n"
