@@ -51,17 +51,21 @@ _LATE_READS = 64
 # and springs no ERR trap.
 #
 # A line begins with a redirection of nothing: after an unfinished quote in an eval, bash 5.2 takes no reserved word, as
-# "{" is, for the first word of a line; and this one leaves no trace under `set -x`. `\\eval` is no alias.
+# "{" is, for the first word of a line; and this one leaves no trace under `set -x`. `\\eval` is no alias. Where a
+# command has left the terminal echoing or raw (the newline in the mark tells), or readline on, the next line mends that
+# first; a standard input sent elsewhere, at whose end the shell would go, comes back with the prompt.
 _SET_UP = rb"""stty -echo; set +o emacs +o vi; unset HISTFILE; HISTCONTROL=ignorespace PS0= PS1= PS2= \
 termigen_i=0 termigen_s=0; termigen_m=$'\036NONCE'; \
-termigen_end() { termigen_s=$?; PS1=$termigen_m'+:$?:$termigen_i:$PWD'$'\037' PS2=; \
-printf "$termigen_m:%s:%s:%s\037" "$termigen_s" "$termigen_i" "$PWD" >/dev/tty || :; }; \
+termigen_end() { termigen_s=$?; [[ -t 0 ]] || exec </dev/tty; \
+PS1=$termigen_m'+:$?:$termigen_i::$PWD'$'\n\037' PS2= termigen_e=; [[ -o emacs || -o vi ]] && termigen_e=e; \
+printf "$termigen_m:%s:%s:%s:%s\n\037" "$termigen_s" "$termigen_i" "$termigen_e" "$PWD" >/dev/tty || :; }; \
 termigen() { termigen_i=$1; [[ ${PROMPT_COMMAND[*]-} == *termigen_end* ]] || \
 PROMPT_COMMAND[termigen_n]='{ termigen_end; } 2>/dev/null'; return $termigen_s; }; \
-(( termigen_n = BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501 ? 0 : 9 )); termigen 0"""
+(( termigen_n = BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501 ? 0 : 9 )); \
+bind 'set enable-bracketed-paste off'; history -d -1 || history -c; termigen 0"""
 _COMMAND = b" <&-; { %stermigen %d && :; } 2>/dev/null; \\eval %s\n"
-_HEAL = b"stty -echo; "
-_ECHO = re.compile(rb" <&-; \{ (?:stty -echo; )?termigen \d+ && .*?(?<!\\)\r?\n", re.DOTALL)
+_ECHO = re.compile(rb" <&-; \{ (?:s[a-z +-]+; )?termigen \d+ && .*?(?<!\\)\r?\n", re.DOTALL)
+_VERBOSE = re.compile(rb"\{ termigen_end; \} 2>/dev/null\r?\n")
 _INTERRUPTS = ("\x03", "\x04")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -100,6 +104,7 @@ class Terminal:
         self._limit = output_limit
         self._cwd: str | None = None
         self._before: int | None = None
+        self._mend = b""
         self._ended: re.Match[bytes] | None = None
         self._came = False
         self.state: State = "closed"
@@ -122,9 +127,13 @@ class Terminal:
         self.refresh()
         if self._ended is not None and not text:
             return self._reading(self._ended)
+        deadline = time.monotonic() + timeout_s
+        typing = deadline
         if self.state == "prompt" and text not in _INTERRUPTS:
+            typing += _OPENING_S  # half a command would be worse than a late one
             self._id += 1
-            typed = _COMMAND % (_HEAL if self._echoes else b"", self._id, quote(text))
+            typed = _COMMAND % (self._mend, self._id, quote(text))
+            self._mend = b""
         elif text in _INTERRUPTS or _CONTROL.search(text):
             typed = text.encode("utf-8", "surrogateescape")
         else:
@@ -132,8 +141,7 @@ class Terminal:
         self.state, self._ended = "running", None
         self._before = self._shell.waiting() if typed else None
         self._capture.expect(self._id)
-        deadline = time.monotonic() + timeout_s
-        return self._reading(self._type(typed, deadline) or self._wait(deadline))
+        return self._reading(self._type(typed, typing) or self._wait(deadline))
 
     def refresh(self) -> None:
         """Take in what came since the last reading; a program may have ended meanwhile, and so the state change."""
@@ -173,7 +181,7 @@ class Terminal:
         self._stream = fdpexpect.fdspawn(self._shell.fileno(), use_poll=True, timeout=None)
         self._id = 0
         self._ended = None
-        self._echoes = False
+        self._mend = b""
         self._capture = _Capture(nonce, 4 * self._limit)
         self._view = View()
         deadline = time.monotonic() + _OPENING_S
@@ -187,7 +195,11 @@ class Terminal:
 
     def _note(self, result: re.Match[bytes]) -> None:
         self.state = "prompt"
-        self._cwd = result[4].decode("utf-8", "surrogateescape") or "/"
+        self._cwd = result[5].decode("utf-8", "surrogateescape") or "/"
+        if not result[1] and not result[6]:
+            self._mend = b"stty sane -echo; "
+        elif result[4]:
+            self._mend = b"set +o emacs +o vi; "
 
     def _reading(self, found: re.Match[bytes] | Literal["eof"] | None) -> Reading:
         exit_code: int | None = None
@@ -198,10 +210,11 @@ class Terminal:
             exit_code = int(found[2])
         self._ended = None
         output = self._capture.take(whole=self.state != "running")
-        echo = _ECHO.match(output.data)
-        self._echoes = echo is not None
-        if echo:
+        if echo := _ECHO.match(output.data):
             output = replace(output, data=output.data[echo.end() :])
+            self._mend = self._mend or b"stty -echo; "
+        if b"termigen_end" in output.data:  # `set -v` shows it
+            output = replace(output, data=_VERBOSE.sub(b"", output.data))
         kept = clip(self._view.show(output, self.state == "running"), self._limit)
         return Reading(kept.text, exit_code, self.state, output.left_out + kept.left_out)
 
@@ -239,6 +252,8 @@ class Terminal:
                 continue
             if not ask:
                 continue
+            if self._shell.stopped():
+                return "eof"
             waiting = self._shell.waiting()
             if waiting is not None and waiting != self._before and waiting == seen:
                 return None  # it ran since something was typed, and has slept through two looks
@@ -263,7 +278,7 @@ class _Capture:
 
     def __init__(self, nonce: bytes, limit: int) -> None:
         """Keep `limit` bytes of each end; take out the marks with `nonce`."""
-        self._mark = re.compile(_START + nonce + rb"(\+?):(\d+):(\d+):([^" + _END + rb"]*)" + _END)
+        self._mark = re.compile(_START + nonce + rb"(\+?):(\d+):(\d+):(e?):([^" + _END + rb"]*?)(\r?)\n" + _END)
         self._mark_begins = _START + nonce
         self._limit = limit
         self._wanted = 0
@@ -311,8 +326,8 @@ class _Capture:
             del self._tail[:surplus]
 
     def take(self, whole: bool = True) -> Output:
-        """Return what was kept and forget it; unless it is `whole`, what has only begun at its end is for the next."""
-        rest = bytearray() if whole else self._begun()
+        """Return what was kept and forget it; a mark that has only begun is left, and an escape unless `whole`."""
+        rest = self._begun(whole)
         if self._left_out:
             del self._head[len(self._head) - unfinished(self._head) :]
             output = Output(bytes(self._head), self._left_out, bytes(self._tail))
@@ -321,11 +336,12 @@ class _Capture:
         self._head, self._tail, self._left_out = bytearray(), rest, 0
         return output
 
-    def _begun(self) -> bytearray:
+    def _begun(self, whole: bool) -> bytearray:
         """Cut off, and return, the beginning of a mark or an escape sequence at the end."""
-        size = unfinished(self._tail)
+        size = 0 if whole else unfinished(self._tail)
         mark = self._tail.rfind(_START, max(len(self._tail) - _LONGEST_PROMPT, 0))
-        if mark >= 0 and self._mark_begins.startswith(self._tail[mark : mark + len(self._mark_begins)]):
+        begins = self._tail[mark : mark + len(self._mark_begins)]
+        if mark >= 0 and self._mark_begins.startswith(begins):
             size = max(size, len(self._tail) - mark)
         rest = self._tail[len(self._tail) - size :]
         del self._tail[len(self._tail) - size :]

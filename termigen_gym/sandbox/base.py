@@ -145,6 +145,13 @@ class Shell(ABC):
         """
 
     @abstractmethod
+    def stopped(self) -> bool:
+        """Return whether the shell itself was stopped by a signal, so that it does nothing more by itself.
+
+        False as well where the engine can't tell.
+        """
+
+    @abstractmethod
     def close(self) -> None:
         """Hang up: the shell and its foreground job get SIGHUP, the descriptor is closed. Idempotent."""
 

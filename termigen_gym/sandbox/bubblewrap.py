@@ -32,7 +32,7 @@ from typing import IO, Any
 from ..errors import EngineMissing, SandboxDied, SandboxError
 from .base import OUTPUT_LIMIT, Built, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell
 from .buildah import BuildahStore, store_folder
-from .process import owner_id, sweep_owners, waiting_for_input
+from .process import owner_id, stopped, sweep_owners, waiting_for_input
 
 _MIB = 1024 * 1024
 _DISK_LIMIT_MB = 4096
@@ -464,6 +464,10 @@ class BubblewrapShell(Shell):
     def waiting(self) -> int | None:
         """See `Shell.waiting`."""
         return waiting_for_input(self._pid)
+
+    def stopped(self) -> bool:
+        """See `Shell.stopped`."""
+        return stopped(self._pid)
 
     def close(self) -> None:
         """See `Shell.close`."""

@@ -21,7 +21,7 @@ from . import inside
 from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell
 from .daemon import API_TIMEOUT_S, Dialect, daemon, remove
 from .hijack import Output, Stream, drain
-from .process import waiting_for_input
+from .process import stopped, waiting_for_input
 
 _KILL_S = 5.0
 _SHELL_S = 60.0
@@ -325,6 +325,10 @@ class DockerShell(Shell):
     def waiting(self) -> int | None:
         """See `Shell.waiting`."""
         return None if self._host_pid is None else waiting_for_input(self._host_pid)
+
+    def stopped(self) -> bool:
+        """See `Shell.stopped`."""
+        return self._host_pid is not None and stopped(self._host_pid)
 
     def close(self) -> None:
         """See `Shell.close`."""

@@ -47,6 +47,11 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
+def stopped(pid: int) -> bool:
+    """Return whether a process was stopped by a signal."""
+    return _stat(pid)[:1] == ["T"]
+
+
 def waiting_for_input(shell: int) -> int | None:
     """Return a number while the program in the foreground of a shell's terminal waits for input, else None.
 
