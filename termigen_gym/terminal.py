@@ -51,9 +51,10 @@ _LATE_READS = 64
 # and springs no ERR trap.
 #
 # A line begins with a redirection of nothing: after an unfinished quote in an eval, bash 5.2 takes no reserved word, as
-# "{" is, for the first word of a line; and this one leaves no trace under `set -x`. `\\eval` is no alias. Where a
-# command has left the terminal echoing or raw (the newline in the mark tells), or readline on, the next line mends that
-# first; a standard input sent elsewhere, at whose end the shell would go, comes back with the prompt.
+# "{" is, for the first word of a line. This one leaves no trace under `set -x` and costs no process, as one of standard
+# input would. `\\eval` is no alias. Where a command has left the terminal echoing or raw (the newline in the mark
+# tells), or readline on, the next line mends that first; a standard input sent elsewhere, at whose end the shell would
+# go, comes back with the prompt.
 _SET_UP = rb"""stty -echo; set +o emacs +o vi; unset HISTFILE; HISTCONTROL=ignorespace PS0= PS1= PS2= \
 termigen_i=0 termigen_s=0; termigen_m=$'\036NONCE'; \
 termigen_end() { termigen_s=$?; [[ -t 0 ]] || exec </dev/tty; \
@@ -63,8 +64,8 @@ termigen() { termigen_i=$1; [[ ${PROMPT_COMMAND[*]-} == *termigen_end* ]] || \
 PROMPT_COMMAND[termigen_n]='{ termigen_end; } 2>/dev/null'; return $termigen_s; }; \
 (( termigen_n = BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501 ? 0 : 9 )); \
 bind 'set enable-bracketed-paste off'; history -d -1 || history -c; termigen 0"""
-_COMMAND = b" <&-; { %stermigen %d && :; } 2>/dev/null; \\eval %s\n"
-_ECHO = re.compile(rb" <&-; \{ (?:s[a-z +-]+; )?termigen \d+ && .*?(?<!\\)\r?\n", re.DOTALL)
+_COMMAND = b" 2>&-; { %stermigen %d && :; } 2>/dev/null; \\eval %s\n"
+_ECHO = re.compile(rb" 2>&-; \{ (?:s[a-z +-]+; )?termigen \d+ && .*?(?<!\\)\r?\n", re.DOTALL)
 _VERBOSE = re.compile(rb"\{ termigen_end; \} 2>/dev/null\r?\n")
 _INTERRUPTS = ("\x03", "\x04")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")

@@ -193,7 +193,7 @@ def test_an_owner_that_is_ended_leaves_nothing_behind(engine: Engine, tmp_path: 
     if kind != signal.SIGINT:
         engine.sweep()
     wait_until(lambda: marked(mark) == 0)
-    assert engine.sweep() == 0
+    wait_until(lambda: engine.sweep() == 0)  # a control group goes after its last process
 
 
 def marked(mark: str) -> int:

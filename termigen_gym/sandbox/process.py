@@ -56,7 +56,7 @@ def waiting_for_input(shell: int) -> int | None:
     """Return a number while the program in the foreground of a shell's terminal waits for input, else None.
 
     It waits when one of the programs in the foreground (or below them, or the shell itself: its `read`) sleeps in a
-    read of the terminal or in a poll, and nothing else of them is at work. The number grows whenever one that waits
+    read of the terminal or in a poll, and nothing else of them is at work. The number changes whenever one that waits
     ran. None as well where the kernel does not tell.
     """
     fields = _stat(shell)
@@ -72,7 +72,7 @@ def waiting_for_input(shell: int) -> int | None:
         if activity in ("busy", None):
             return None
         if activity == "reads":
-            switches += _switches(pid)
+            switches += (pid << 32) + _switches(pid)  # by process: another one may have run as often
     return switches or None
 
 

@@ -17,7 +17,8 @@ from termigen_gym.wrappers import RecordEpisodes
 
 def main(engine: str, task: str, what: str, run: str = "") -> None:
     sandbox.engine(engine)
-    env = TerminalEnv(task, sandbox=engine, command_timeout_s=1000)
+    # Who is asked has one sandbox at a time, so that there is none when an episode has ended.
+    env = TerminalEnv(task, sandbox=engine, command_timeout_s=1000, warm_resets=what != "answer")
     if what == "step":
         env.reset()
         begun()
