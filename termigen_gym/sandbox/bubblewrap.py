@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import EngineMissing, SandboxDied, SandboxError
-from .base import OUTPUT_LIMIT, Built, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell
+from .base import OUTPUT_LIMIT, Built, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell, Snapshot
 from .buildah import BuildahStore, store_folder
 from .process import owner_id, stopped, sweep_owners, waiting_for_input
 
@@ -223,26 +223,26 @@ class BubblewrapEngine(Engine):
         name = uuid.uuid4().hex[:12]
         disk = min(limits.storage_mb, _DISK_LIMIT_MB)
         client = self._launcher()
-        client.ask(
-            {
-                "op": "start",
-                "box": name,
-                "layers_folder": str(layers.folder),
-                "layers": layers.names,
-                # buildah leaves an empty WORKDIR out of the image
-                "folders": {image.workdir: None, **dict.fromkeys(folders, 0o777)},
-                "files": _OWN_FILES,
-                "limits": {
-                    "cpus": limits.cpus,
-                    # Files written lie in memory and count there as well, so they get room of their own.
-                    "memory_bytes": (limits.memory_mb + disk) * _MIB,
-                    "storage_bytes": disk * _MIB,
-                    "pids": limits.pids,
-                    "network": limits.network,
-                },
-            }
-        )
-        box = BubblewrapSandbox(client, name, image, limits, env, held)
+        start: dict[str, Any] = {
+            "op": "start",
+            "again": False,
+            "box": name,
+            "layers_folder": str(layers.folder),
+            "layers": layers.names,
+            # buildah leaves an empty WORKDIR out of the image
+            "folders": {image.workdir: None, **dict.fromkeys(folders, 0o777)},
+            "files": _OWN_FILES,
+            "limits": {
+                "cpus": limits.cpus,
+                # Files written lie in memory and count there as well, so they get room of their own.
+                "memory_bytes": (limits.memory_mb + disk) * _MIB,
+                "storage_bytes": disk * _MIB,
+                "pids": limits.pids,
+                "network": limits.network,
+            },
+        }
+        client.ask(start)
+        box = BubblewrapSandbox(client, start, image, limits, env, held)
         self._boxes.add(box)
         try:
             if image.entrypoint:
@@ -296,13 +296,21 @@ class BubblewrapSandbox(Sandbox):
     """One overlay and the namespaces around it, held by the launcher."""
 
     def __init__(
-        self, client: _Client, name: str, image: Image, limits: Limits, env: Mapping[str, str], held: IO[str]
+        self,
+        client: _Client,
+        start: dict[str, Any],
+        image: Image,
+        limits: Limits,
+        env: Mapping[str, str],
+        held: IO[str],
     ) -> None:
         """Take over a sandbox that the launcher has started, and what keeps its image from being discarded."""
         self.image = image
         self._held = held
         self._client = client
-        self._name = name
+        self._start = start
+        self._name: str = start["box"]
+        self._snapshots = itertools.count(1)
         self._env = dict(env)
         self._rlimits = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 65536}
         if not client.groups:
@@ -370,6 +378,41 @@ class BubblewrapSandbox(Sandbox):
         """See `Sandbox.kill_processes`."""
         with self._send({"op": "kill", "box": self._name, "mark": None}) as channel:
             receive(channel)
+
+    def snapshot(self) -> Snapshot:
+        """See `Sandbox.snapshot`."""
+        number = next(self._snapshots)
+        # All snapshots of a sandbox have as much room as its disk.
+        self._copy("snapshot", number, room=self._start["limits"]["storage_bytes"])
+        return Snapshot(self, str(number), lambda: self._copy("drop", number))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """See `Sandbox.restore`."""
+        number = int(snapshot.name_for(self))
+        try:
+            self._copy("rewind", number)
+            self._client.ask({**self._start, "again": True})
+        except SandboxError as error:
+            self.stop()  # half a tree is none
+            raise SandboxDied(f"{error}; the sandbox is gone") from None
+        except BaseException:
+            self.stop()
+            raise
+
+    def _copy(self, operation: str, number: int, **more: int) -> None:
+        """Let the launcher copy or remove a tree, and wait for it."""
+        request = {"op": operation, "box": self._name, "snapshot": number, **more}
+        with self._send(request) as channel:
+            channel.settimeout(_COPY_TIMEOUT_S)
+            try:
+                code = receive(channel).body["exit"]
+            except TimeoutError:
+                code = None
+            except SandboxError as error:
+                kept = "; close snapshots that are not needed" if "No space left" in str(error) else ""
+                raise type(error)(f"sandbox {self._name}: {operation}: {error}{kept}") from None
+        if code != 0:
+            raise SandboxError(f"sandbox {self._name}: {operation}: expected exit code 0, found {code}")
 
     def alive(self) -> bool:
         """See `Sandbox.alive`."""

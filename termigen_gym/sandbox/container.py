@@ -9,7 +9,7 @@ import os
 import signal
 import tarfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ import requests
 
 from ..errors import SandboxDied, SandboxError
 from . import inside
-from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell
+from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell, Snapshot
+from .commits import commit, discard
 from .daemon import API_TIMEOUT_S, Dialect, daemon, remove
 from .hijack import Output, Stream, drain
 from .process import stopped, waiting_for_input
@@ -36,10 +37,24 @@ class DockerSandbox(Sandbox):
     """One container."""
 
     def __init__(
-        self, client: docker.APIClient, container: str, image: Image, dialect: Dialect, owed: set[str]
+        self,
+        client: docker.APIClient,
+        container: str,
+        again: Callable[[str], str],
+        room: int,
+        image: Image,
+        dialect: Dialect,
+        owed: set[str],
     ) -> None:
-        """Take over a container; one that can't be removed because the daemon is gone comes into `owed`."""
+        """Take over a container; one that can't be removed because the daemon is gone comes into `owed`.
+
+        `again` creates another one like it of an image's id; a snapshot may have `room` bytes.
+        """
         self.image = image
+        self._again = again
+        self._room = room
+        self._snapshots: set[str] = set()
+        self._closed_snapshots: set[str] = set()  # what the daemon could not remove yet
         self._dialect = dialect
         self._owed = owed
         self._client = client
@@ -118,7 +133,7 @@ class DockerSandbox(Sandbox):
             except BaseException:
                 stream.close()
                 raise
-        return DockerShell(self, stream, int(hello[1]), self._host_pid(run))
+        return DockerShell(self, self._id, stream, int(hello[1]), self._host_pid(run))
 
     def kill_processes(self) -> None:
         """See `Sandbox.kill_processes`."""
@@ -144,6 +159,34 @@ class DockerSandbox(Sandbox):
                     return True
         return False
 
+    def snapshot(self) -> Snapshot:
+        """See `Sandbox.snapshot`."""
+        with daemon(f"{self._name}: snapshot"):
+            made = commit(self._client, self._id, self._room)
+        self._snapshots.add(made)
+        return Snapshot(self, made, lambda: self._drop(made))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """See `Sandbox.restore`."""
+        before = self._id
+        with daemon(f"{self._name}: restore"):
+            after = self._again(snapshot.name_for(self))
+            try:
+                self._client.start(after)
+                if not remove(self._client, before):
+                    raise SandboxDied(f"{self._name}: restore: expected it running, found it stopped")
+            except BaseException:
+                remove(self._client, after)
+                raise
+            self._id = after
+            discard(self._client, self._closed_snapshots)
+
+    def _drop(self, snapshot: str) -> None:
+        self._snapshots.discard(snapshot)
+        self._closed_snapshots.add(snapshot)
+        with daemon(f"{self._name}: drop a snapshot"):
+            discard(self._client, self._closed_snapshots)
+
     def alive(self) -> bool:
         """See `Sandbox.alive`."""
         try:
@@ -156,6 +199,9 @@ class DockerSandbox(Sandbox):
         """See `Sandbox.stop`."""
         try:
             remove(self._client, self._id)
+            with daemon(f"{self._name}: remove snapshots"):
+                self._closed_snapshots |= self._snapshots
+                discard(self._client, self._closed_snapshots)
         except SandboxDied:
             self._owed.add(self._id)
 
@@ -187,8 +233,10 @@ class DockerSandbox(Sandbox):
                     f"found exit code {code}: {output.data[-800:].decode('utf-8', 'replace')}"
                 )
 
-    def hang_up(self, pid: int, host_pid: int | None) -> None:
-        """Send SIGHUP to a shell, by its number inside and, where it has one here, on this machine."""
+    def hang_up(self, container: str, pid: int, host_pid: int | None) -> None:
+        """Send SIGHUP to a shell of a container, by its number inside and, where it has one here, on this machine."""
+        if container != self._id:
+            return  # it went with the container that a restored snapshot replaced
         with contextlib.suppress(SandboxError), daemon(self._name):
             if host_pid is not None and _is_inside(host_pid, self._id):
                 with contextlib.suppress(PermissionError):
@@ -311,8 +359,9 @@ class DockerSandbox(Sandbox):
 class DockerShell(Shell):
     """An exec with a terminal."""
 
-    def __init__(self, sandbox: DockerSandbox, stream: Stream, pid: int, host_pid: int | None) -> None:
+    def __init__(self, sandbox: DockerSandbox, container: str, stream: Stream, pid: int, host_pid: int | None) -> None:
         self._sandbox = sandbox
+        self._container = container
         self._stream: Stream | None = stream
         self._descriptor = stream.fileno()
         self._pid = pid
@@ -334,7 +383,7 @@ class DockerShell(Shell):
         """See `Shell.close`."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            self._sandbox.hang_up(self._pid, self._host_pid)
+            self._sandbox.hang_up(self._container, self._pid, self._host_pid)
             stream.close()
 
 

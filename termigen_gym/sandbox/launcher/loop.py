@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import inside
+from . import inside, snapshots
 from .forks import child, fork_by_way, identity_userns, read_all
 from .groups import ControlGroup, control_group_roots, remove_left_groups
 from .system import (
@@ -38,27 +38,35 @@ from .tree import furnish
 
 
 class Box:
-    """One sandbox as the launcher holds it."""
+    """One sandbox as the launcher holds it, in one of its lives: a restored snapshot begins the next."""
 
-    def __init__(self, monitor: int, first: int, keep_alive: int, group: ControlGroup | None, pids: int) -> None:
+    def __init__(
+        self, monitor: int, first: int, keep_alive: int, group: ControlGroup | None, pids: int, life: int
+    ) -> None:
         self.monitor = monitor
         self.first = first
         self.pidfd = os.pidfd_open(first)
+        self.mounts = os.open(f"/proc/{monitor}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self.keep_alive = keep_alive
         self.group = group
         self.pids = pids
+        self.life = life
         # Entering a namespace that is already ours is refused where its owner is another user namespace.
         self.namespaces = 0
         for name, flag in NAMESPACES.items():
             if os.readlink(f"/proc/{first}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}"):
                 self.namespaces |= flag
 
-    def close(self) -> None:
-        """Kill it; its namespaces, and so its mounts, go with the last process."""
+    def kill(self) -> None:
+        """Kill it; its mounts stay."""
         for pid in (self.first, self.monitor):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        for fd in (self.keep_alive, self.pidfd):
+
+    def close(self) -> None:
+        """Kill it; its namespaces, and so its mounts, go with the last process."""
+        self.kill()
+        for fd in (self.keep_alive, self.pidfd, self.mounts):
             with contextlib.suppress(OSError):
                 os.close(fd)
 
@@ -207,10 +215,39 @@ class Launcher:
         elif operation == "kill":
             self._kill(box, request["mark"])
             self._send(reply, {})
+        elif operation in ("snapshot", "drop", "rewind"):
+            self._snapshots(box, request, reply)
 
     def _watch(self, box: Box, run: Callable[[], None], reply: socket.socket, grouped: bool = True) -> None:
         """Let `run` go on inside; what keeps it from beginning, and its end, are said on `reply`."""
         pid = self._enter(box, run, lambda text: self._send(reply, {"error": text, "code": "failed"}), grouped)
+        self._waiting[pid] = reply
+
+    def _snapshots(self, box: Box, request: dict[str, Any], reply: socket.socket) -> None:
+        """Let a child handle copies of the sandbox's writable layer; its end is said on `reply`.
+
+        Room for copies is not taken from the control group: the sandbox has none left for it when it is full itself.
+        """
+        base, number = self._settings["mountpoint"], str(int(request["snapshot"]))
+        operation = request["op"]
+        if operation == "rewind":
+            box.kill()
+
+        def run() -> None:
+            call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if operation == "rewind" and box.group is not None:
+                box.group.enter()
+            call("setns", box.mounts, CLONE_NEWNS)
+            if operation == "snapshot":
+                snapshots.take(base, box.life, number, request["room"])
+            elif operation == "drop":
+                snapshots.drop(base, number)
+            else:
+                snapshots.put_back(base, box.life, number, box.pidfd)
+
+        pid = os.fork()
+        if pid == 0:
+            child(run, lambda text: self._send(reply, {"error": text, "code": "failed"}))
         self._waiting[pid] = reply
 
     def _stop(self, name: str) -> None:
@@ -222,15 +259,23 @@ class Launcher:
             self._dying.append(box.group)
 
     def _start(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Make a file tree, start bubblewrap in it, return what went wrong or {}."""
-        group = ControlGroup(self._roots, request["box"], request["limits"]) if self._roots else None
+        """Make a file tree, start bubblewrap in it, return what went wrong or {}.
+
+        After a rewind the tree is there, and so is the control group.
+        """
+        before = self._boxes.pop(request["box"], None)
+        if before is None and request["again"]:
+            raise Refused("the sandbox is gone", "died")
+        group = before.group if before is not None else None
+        if before is None and self._roots:
+            group = ControlGroup(self._roots, request["box"], request["limits"])
         alive_read, alive_write = os.pipe2(os.O_CLOEXEC)
         info_read, info_write = os.pipe2(os.O_CLOEXEC)
         error_read, error_write = os.pipe2(os.O_CLOEXEC)
         pid = os.fork()
         if pid == 0:
             child(
-                lambda: self._run_bubblewrap(request, group, alive_read, info_write, error_write),
+                lambda: self._run_bubblewrap(request, before, group, alive_read, info_write, error_write),
                 lambda text: _write(error_write, text),
             )
         for fd in (alive_read, info_write, error_write):
@@ -242,7 +287,8 @@ class Launcher:
             ready = os.read(error_read, 4096)
             if ready != b"ready\n":
                 raise ValueError
-            box = Box(pid, first, alive_write, group, int(request["limits"]["pids"]))
+            life = 1 if before is None else before.life + 1
+            box = Box(pid, first, alive_write, group, int(request["limits"]["pids"]), life)
         except (ValueError, KeyError, OSError):
             problem = read_all(error_read, close=False).decode("utf-8", "replace").strip()
             with contextlib.suppress(ProcessLookupError):
@@ -253,27 +299,42 @@ class Launcher:
             raise Refused(f"bubblewrap did not start: {problem or info!r}") from None
         finally:
             os.close(error_read)
+            if before is not None:
+                before.close()
         self._boxes[request["box"]] = box
         return {"pid": first}
 
     def _run_bubblewrap(
-        self, request: dict[str, Any], group: ControlGroup | None, alive: int, info: int, errors: int
+        self,
+        request: dict[str, Any],
+        before: Box | None,
+        group: ControlGroup | None,
+        alive: int,
+        info: int,
+        errors: int,
     ) -> None:
         """In the child: overlay in a mount namespace of its own, then bubblewrap in the user namespace."""
         call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if group is not None:
             group.enter()
-        call("unshare", CLONE_NEWNS)
-        mount("none", "/", "", MS_REC | MS_PRIVATE, "")
         base = self._settings["mountpoint"]
-        mount("tmpfs", base, "tmpfs", MS_NODEV, f"size={request['limits']['storage_bytes']},mode=755,nr_inodes=1m")
-        for name in ("upper", "work", "root"):
-            os.mkdir(f"{base}/{name}", 0o755)
+        if before is None:
+            call("unshare", CLONE_NEWNS)
+            mount("none", "/", "", MS_REC | MS_PRIVATE, "")
+            size = f"size={request['limits']['storage_bytes']},mode=755,nr_inodes={snapshots.INODES}"
+            mount("tmpfs", base, "tmpfs", MS_NODEV, size)
+            layer = snapshots.layer(base, 1)
+            for name in (f"{base}/root", layer, f"{layer}/upper", f"{layer}/work"):
+                os.mkdir(name, 0o755)
+        else:
+            call("setns", before.mounts, CLONE_NEWNS)
+            layer = snapshots.layer(base, before.life + 1)
         os.chdir(request["layers_folder"])  # short relative layer names: mount's options end at one page
-        options = f"lowerdir={':'.join(request['layers'])},upperdir={base}/upper,workdir={base}/work"
+        options = f"lowerdir={':'.join(request['layers'])},upperdir={layer}/upper,workdir={layer}/work"
         mount("overlay", f"{base}/root", "overlay", 0, options + ("" if self._settings["root"] else ",userxattr"))
         os.chdir("/")
-        furnish(f"{base}/root", request["folders"], request["files"])
+        if before is None:
+            furnish(f"{base}/root", request["folders"], request["files"])
         if self._userns is not None:
             call("setns", self._userns, CLONE_NEWUSER)
             os.setgroups([])
