@@ -336,8 +336,11 @@ class TerminalEnv(gym.Env[str, str]):
 
     def _limits(self) -> Limits:
         wanted = self.task.config.environment
-        public = self._network == "task" and wanted.network_mode != "no-network"
-        return Limits(wanted.cpus, wanted.memory_mb, wanted.storage_mb, network="public" if public else "none")
+        limits = Limits(wanted.cpus, wanted.memory_mb, wanted.storage_mb)
+        if self._network == "none" or wanted.network_mode == "no-network":
+            return limits
+        hosts = wanted.allowed_hosts if wanted.network_mode == "allowlist" else ()
+        return replace(limits, network=wanted.network_mode, allowed_hosts=hosts)
 
     def _image(self, chosen: Engine) -> Image:
         """Build the image, or take the one that was built from the same context."""

@@ -4,7 +4,7 @@ An `Engine` builds images and starts sandboxes. A `Sandbox` is one running copy 
 What every engine guarantees:
 
 - The image as it is: file tree untouched, WORKDIR, ENV, USER and ENTRYPOINT honoured.
-- No network unless `Limits.network` is "public". CPU, memory, processes and disk are capped (docs/engines.md says how).
+- No network unless `Limits.network` asks for it. CPU, memory, processes and disk are capped (docs/engines.md says how).
 - No host path, no host environment variable and no host process is visible inside.
 - A failure of the engine raises SandboxError (SandboxDied when the sandbox is gone). A command that fails is a result.
 - Sandboxes do not outlive the process that started them: `stop` is idempotent, a killed owner's sandboxes are removed
@@ -43,14 +43,17 @@ class Limits:
 
     Attributes:
         cpus: cores. memory_mb, storage_mb: MiB. pids: processes and threads.
-        network: "none", or "public" for the host's network through the engine's address translation.
+        network: "none"; "public" for the world through the engine's address translation; "allowlist" for nothing but
+            `allowed_hosts`, by HTTP through a proxy.
+        allowed_hosts: names, "*.suffix" or addresses, each with ":port" or without (then 80 and 443).
     """
 
     cpus: float = 1.0
     memory_mb: int = 2048
     storage_mb: int = 10240
     pids: int = 512
-    network: Literal["none", "public"] = "none"
+    network: Literal["none", "public", "allowlist"] = "none"
+    allowed_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,14 @@ import requests
 
 from ..errors import SandboxDied, SandboxError
 from . import inside
+from .allowlist import Allowlist
 from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell, Snapshot
 from .commits import commit, discard
 from .daemon import API_TIMEOUT_S, Dialect, daemon, remove
 from .hijack import Output, Stream, drain
+from .netns import listener_in
 from .process import stopped, waiting_for_input
+from .proxy import PORT, Proxy
 
 _KILL_S = 5.0
 _SHELL_S = 60.0
@@ -55,6 +58,8 @@ class DockerSandbox(Sandbox):
         self._room = room
         self._snapshots: set[str] = set()
         self._closed_snapshots: set[str] = set()  # what the daemon could not remove yet
+        self._allowed: Allowlist | None = None
+        self._proxy: Proxy | None = None
         self._dialect = dialect
         self._owed = owed
         self._client = client
@@ -179,7 +184,34 @@ class DockerSandbox(Sandbox):
                 remove(self._client, after)
                 raise
             self._id = after
+            if self._allowed is not None:
+                self._close_network()
+                self.serve_network(self._allowed)
             discard(self._client, self._closed_snapshots)
+
+    def serve_network(self, allowed: Allowlist) -> None:
+        """Serve the container's network namespace, which has nothing else, by a proxy to the `allowed` hosts.
+
+        Raises:
+            SandboxError: the namespace can't be entered.
+        """
+        proxy, self._allowed = Proxy(allowed), allowed
+        pid = int(self._client.inspect_container(self._id)["State"]["Pid"])
+        try:
+            if not _is_inside(pid, self._id):
+                raise ProcessLookupError(f"process {pid} is none of it on this machine")
+            proxy.serve(listener_in(pid, PORT))
+        except OSError as error:
+            raise SandboxError(
+                f'{self._name}: network: expected this process to be root on the daemon\'s machine, as "allowlist" '
+                f'needs on the docker engine, found: {error}; use sandbox="bubblewrap", or network="none"'
+            ) from None
+        self._proxy = proxy
+
+    def _close_network(self) -> None:
+        proxy, self._proxy = self._proxy, None
+        if proxy is not None:
+            proxy.close()
 
     def _drop(self, snapshot: str) -> None:
         self._snapshots.discard(snapshot)
@@ -197,6 +229,7 @@ class DockerSandbox(Sandbox):
 
     def stop(self) -> None:
         """See `Sandbox.stop`."""
+        self._close_network()
         try:
             remove(self._client, self._id)
             with daemon(f"{self._name}: remove snapshots"):

@@ -21,6 +21,7 @@ import requests
 
 from ..errors import BuildError, SandboxError
 from . import commits
+from .allowlist import Allowlist
 from .base import DIGEST_DIGITS, Built, Engine, Image, ImageSource, Limits, Sandbox, pack
 from .buildkit import BuildLog
 from .cache import locked
@@ -29,6 +30,7 @@ from .daemon import Dialect, address, connect, daemon, dialect, remove
 from .images import base_images
 from .inside import DEFAULT_PATH, KEEPER
 from .process import owner_alive, owner_id
+from .proxy import variables
 
 _MIB = 1024 * 1024
 _OWNER, _ENGINE, _DIGEST = "termigen.owner", "termigen.engine", "termigen.digest"
@@ -108,13 +110,17 @@ class DockerEngine(Engine):
     ) -> Sandbox:
         """See `Engine.start`."""
         client = self.client
+        allowed = Allowlist(limits.allowed_hosts) if limits.network == "allowlist" else None
+        proxied = variables() if allowed is not None else {}
         with daemon("start a sandbox"):
             for gone in tuple(self._owed):
                 remove(client, gone)
                 self._owed.discard(gone)
 
             def create(image_id: str) -> str:
-                return self._create(client, replace(image, id=image_id), limits, {**image.env, **(env or {})})
+                return self._create(
+                    client, replace(image, id=image_id), limits, {**image.env, **proxied, **(env or {})}
+                )
 
             container = create(image.id)
             room = limits.storage_mb * _MIB
@@ -123,6 +129,8 @@ class DockerEngine(Engine):
                 if folders:
                     sandbox.put(pack({}, folders))  # before anything of the image runs
                 client.start(container)
+                if allowed is not None:
+                    sandbox.serve_network(allowed)
                 if image.entrypoint:
                     sandbox.run_entrypoint()
             except BaseException:

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from . import inside, snapshots
-from .forks import child, fork_by_way, identity_userns, read_all
+from .forks import child, fork_by_way, identity_userns, read_all, say
 from .groups import ControlGroup, control_group_roots, remove_left_groups
+from .network import Slirp
 from .system import (
     CLONE_NEWNS,
     CLONE_NEWPID,
@@ -44,6 +45,7 @@ class Box:
         self, monitor: int, first: int, keep_alive: int, group: ControlGroup | None, pids: int, life: int
     ) -> None:
         self.monitor = monitor
+        self.slirp: Slirp | None = None
         self.first = first
         self.pidfd = os.pidfd_open(first)
         self.mounts = os.open(f"/proc/{monitor}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
@@ -62,6 +64,9 @@ class Box:
         for pid in (self.first, self.monitor):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        slirp, self.slirp = self.slirp, None
+        if slirp is not None:
+            slirp.close()
 
     def close(self) -> None:
         """Kill it; its namespaces, and so its mounts, go with the last process."""
@@ -211,7 +216,9 @@ class Launcher:
             # Not in the control group: what a program has used up there is no reason that its files can't be read.
             self._watch(box, lambda: inside.run_read(request, fds), reply, grouped=False)
         elif operation == "shell":
-            self._shell(box, request, reply)
+            self._hand_out(box, lambda channel: inside.run_shell(request, channel), reply)
+        elif operation == "listen":
+            self._hand_out(box, lambda channel: inside.run_listen(request["port"], channel), reply)
         elif operation == "kill":
             self._kill(box, request["mark"])
             self._send(reply, {})
@@ -276,7 +283,7 @@ class Launcher:
         if pid == 0:
             child(
                 lambda: self._run_bubblewrap(request, before, group, alive_read, info_write, error_write),
-                lambda text: _write(error_write, text),
+                lambda text: say(error_write, text),
             )
         for fd in (alive_read, info_write, error_write):
             os.close(fd)
@@ -302,6 +309,12 @@ class Launcher:
             if before is not None:
                 before.close()
         self._boxes[request["box"]] = box
+        if request["slirp"]:
+            try:
+                box.slirp = Slirp(request["slirp"], first, group)
+            except BaseException:
+                self._stop(request["box"])
+                raise
         return {"pid": first}
 
     def _run_bubblewrap(
@@ -342,10 +355,9 @@ class Launcher:
         os.dup2(errors, 1)
         os.dup2(errors, 2)
         os.set_inheritable(info, True)
-        network = [] if request["limits"]["network"] == "public" else ["--unshare-net"]
         argv = ["--bind", f"{base}/root", "/", "--dev", "/dev", "--chmod", "1777", "/dev/shm", "--proc", "/proc"]
         argv += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
-        argv += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", *network]
+        argv += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--unshare-net"]
         argv += ["--hostname", "termigen", "--die-with-parent", "--info-fd", str(info), "--clearenv", "--chdir", "/"]
         # Root inside has the host's root's number, and the kernel's settings ask for no more than that.
         argv += ["--ro-bind", "/proc/sys", "/proc/sys", "--ro-bind-try", "/proc/sysrq-trigger", "/proc/sysrq-trigger"]
@@ -379,18 +391,18 @@ class Launcher:
         call("setns", self._own_pidns, CLONE_NEWPID)
         return pid
 
-    def _shell(self, box: Box, request: dict[str, Any], reply: socket.socket) -> None:
-        """Open a terminal of the sandbox's own devpts, send its master to the owner, run the shell on it."""
+    def _hand_out(self, box: Box, run: Callable[[socket.socket], None], reply: socket.socket) -> None:
+        """Let `run` go on inside, and send the owner the descriptor that it makes there."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = self._enter(box, lambda: inside.run_shell(request, theirs), lambda text: None)
+        pid = self._enter(box, lambda: run(theirs), lambda text: None)
         theirs.close()
         with ours:
             data, ancillary, _, _ = ours.recvmsg(4096, socket.CMSG_LEN(4), socket.MSG_CMSG_CLOEXEC)
         if not ancillary:
-            raise Refused(data.decode("utf-8", "replace") or "the shell did not start")
-        master = struct.unpack("i", ancillary[0][2][:4])[0]
-        self._send(reply, {"pid": pid}, (master,))
-        os.close(master)
+            raise Refused(data.decode("utf-8", "replace") or "nothing was started inside")
+        made = struct.unpack("i", ancillary[0][2][:4])[0]
+        self._send(reply, {"pid": pid}, (made,))
+        os.close(made)
 
     def _kill(self, box: Box, mark: int | None) -> None:
         """Kill what carries the mark, or all but process 1; forks are stopped meanwhile, so that no bomb outruns it."""
@@ -402,11 +414,6 @@ class Launcher:
         finally:
             if box.group is not None:
                 box.group.stop_forks(False, box.pids)
-
-
-def _write(fd: int, text: str) -> None:
-    with contextlib.suppress(OSError):
-        os.write(fd, f"{text}\n".encode())
 
 
 def main() -> None:
