@@ -34,7 +34,7 @@ from .system import (
     mount,
     own_capabilities,
 )
-from .tree import furnish
+from .tree import furnish, open_tree
 
 
 class Box:
@@ -273,7 +273,7 @@ class Launcher:
         options = f"lowerdir={':'.join(request['layers'])},upperdir={base}/upper,workdir={base}/work"
         mount("overlay", f"{base}/root", "overlay", 0, options + ("" if self._settings["root"] else ",userxattr"))
         os.chdir("/")
-        furnish(f"{base}/root", request["folders"], request["files"])
+        furnish(open_tree(f"{base}/root"), request["folders"], request["files"])
         if self._userns is not None:
             call("setns", self._userns, CLONE_NEWUSER)
             os.setgroups([])
