@@ -233,8 +233,10 @@ class Sandbox(ABC):
         """
 
     @abstractmethod
-    def put(self, archive: bytes, to: str = "/") -> None:
+    def put(self, archive: bytes, to: str = "/", removing: Sequence[str] = ()) -> None:
         """Unpack a tar `archive` (see `pack`) below the directory `to`, as root; missing parents are made.
+
+        What lies at the absolute paths of `removing` is removed before, with all that is in it.
 
         Raises:
             SandboxDied: the sandbox is gone. SandboxError: the engine failed or the disk is full.

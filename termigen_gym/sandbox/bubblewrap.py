@@ -33,7 +33,8 @@ from ..errors import EngineMissing, SandboxDied, SandboxError
 from .allowlist import Allowlist
 from .base import OUTPUT_LIMIT, Built, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell, Snapshot
 from .buildah import BuildahStore, store_folder
-from .process import owner_id, stopped, sweep_owners, waiting_for_input
+from .master import PtyShell
+from .process import owner_id, sweep_owners
 from .proxy import PORT, Proxy, variables
 
 _MIB = 1024 * 1024
@@ -361,14 +362,14 @@ class BubblewrapSandbox(Sandbox):
             raise SandboxDied(f"sandbox {self._name}: expected {argv[0]!r} to end, found the sandbox gone")
         return result
 
-    def put(self, archive: bytes, to: str = "/") -> None:
+    def put(self, archive: bytes, to: str = "/", removing: Sequence[str] = ()) -> None:
         """See `Sandbox.put`."""
         body = os.memfd_create("archive", os.MFD_CLOEXEC)
         try:
             with open(os.dup(body), "wb") as file:
                 file.write(archive)
             os.lseek(body, 0, os.SEEK_SET)
-            request = {"op": "put", "box": self._name, "to": to}
+            request = {"op": "put", "box": self._name, "to": to, "removing": list(removing)}
             with _Pipe() as pipe, self._send(request, [body, pipe.write_end]) as channel:
                 pipe.close_write()
                 done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing)
@@ -395,7 +396,7 @@ class BubblewrapSandbox(Sandbox):
         request |= {"argv": ["/bin/bash", "-i"], "cwd_or_root": True}
         with self._send(request) as channel:
             reply = receive(channel)
-        return BubblewrapShell(reply.fds[0], reply.body["pid"])
+        return PtyShell(reply.fds[0], reply.body["pid"])
 
     def kill_processes(self) -> None:
         """See `Sandbox.kill_processes`."""
@@ -534,32 +535,6 @@ class BubblewrapSandbox(Sandbox):
 
     def _failure(self, text: str) -> SandboxError:
         return SandboxError(text) if self.alive() else SandboxDied(f"{text} (the sandbox is gone)")
-
-
-class BubblewrapShell(Shell):
-    """The master of a terminal inside."""
-
-    def __init__(self, master: int, pid: int) -> None:
-        self._master = master
-        self._pid = pid
-
-    def fileno(self) -> int:
-        """See `Shell.fileno`."""
-        return self._master
-
-    def waiting(self) -> int | None:
-        """See `Shell.waiting`."""
-        return waiting_for_input(self._pid)
-
-    def stopped(self) -> bool:
-        """See `Shell.stopped`."""
-        return stopped(self._pid)
-
-    def close(self) -> None:
-        """See `Shell.close`."""
-        if self._master >= 0:
-            os.close(self._master)
-            self._master = -1
 
 
 def _nothing() -> None:

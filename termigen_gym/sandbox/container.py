@@ -6,23 +6,28 @@ import base64
 import contextlib
 import json
 import os
+import select
 import signal
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import docker
 import requests
 
 from ..errors import SandboxDied, SandboxError
+from ..screen import COLUMNS, LINES
 from . import inside
 from .allowlist import Allowlist
 from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell, Snapshot
 from .commits import commit, discard
 from .daemon import API_TIMEOUT_S, Dialect, daemon, remove
 from .hijack import Output, Stream, drain
+from .launcher.system import Refused
+from .launcher.tree import open_file, parts, unpack
+from .master import PtyShell, open_terminal
+from .nearby import is_inside, owner_of, tree_of
 from .netns import listener_in
 from .process import stopped, waiting_for_input
 from .proxy import PORT, Proxy
@@ -48,10 +53,12 @@ class DockerSandbox(Sandbox):
         image: Image,
         dialect: Dialect,
         owed: set[str],
+        nearby: bool,
     ) -> None:
         """Take over a container; one that can't be removed because the daemon is gone comes into `owed`.
 
         `again` creates another one like it of an image's id; a snapshot may have `room` bytes.
+        `nearby`: reach past the daemon where that can be done (see nearby.py).
         """
         self.image = image
         self._again = again
@@ -65,6 +72,8 @@ class DockerSandbox(Sandbox):
         self._client = client
         self._id = container
         self._name = f"sandbox {container[:12]}"
+        self._nearby = nearby
+        self._first = 0
 
     def exec(
         self,
@@ -95,9 +104,19 @@ class DockerSandbox(Sandbox):
                     drain(stream, output, time.monotonic() + _KILL_S)
         return ExecResult(code, output.data, output.truncated)
 
-    def put(self, archive: bytes, to: str = "/") -> None:
+    def put(self, archive: bytes, to: str = "/", removing: Sequence[str] = ()) -> None:
         """See `Sandbox.put`."""
-        with daemon(f"{self._name}: put below {to}"):
+        what = f"{self._name}: put below {to}"
+        with self._tree() as top:
+            if top is not None:
+                with _reaching(what):
+                    unpack(top, archive, to, removing)
+                return
+        if removing:
+            removed = self.exec(["rm", "-rf", "--", *removing], timeout_s=_SHELL_S, user=0, cwd="/")
+            if removed.exit_code != 0:
+                raise SandboxError(f"{what}: expected to remove {', '.join(removing)}, found: {removed.text}")
+        with daemon(what):
             try:
                 self._client.put_archive(self._id, to, archive)
             except docker.errors.NotFound:
@@ -108,6 +127,10 @@ class DockerSandbox(Sandbox):
 
     def read(self, path: str, limit: int = OUTPUT_LIMIT) -> bytes | None:
         """See `Sandbox.read`."""
+        with self._tree() as top:
+            if top is not None:
+                with _reaching(f"{self._name}: read {path}"):
+                    return _contents(top, path, limit)
         with daemon(f"{self._name}: read {path}"):
             for _ in range(2):  # the daemon resolves a whole chain of links at once
                 with self._archive(path) as response:
@@ -124,21 +147,52 @@ class DockerSandbox(Sandbox):
     def open_shell(self, *, user: str | int | None = None, cwd: str | None = None, env: Mapping[str, str]) -> Shell:
         """See `Sandbox.open_shell`."""
         command = inside.shell(cwd or self.image.workdir)
+        env = {"TERM": "xterm-256color", **env}
+        with self._tree() as top:
+            if top is not None:
+                return self._shell_in(top, command, user, env)
         deadline = time.monotonic() + _SHELL_S
         with daemon(f"{self._name}: open a shell"):
-            run = self._exec_create(command, user=user, cwd="/", env={"TERM": "xterm-256color", **env}, terminal=True)
+            run = self._exec_create(command, user=user, cwd="/", env=env, stdin=True, terminal=True)
             stream = self._attach(run, terminal=True)
             try:
                 hello = stream.read_line(deadline).split()
                 if hello[:1] != [b"shell"]:
                     raise self._no_shell(run, b" ".join(hello).decode("utf-8", "replace"))
-                self._client.exec_resize(run, height=24, width=80)
+                self._client.exec_resize(run, height=LINES, width=COLUMNS)
                 stream.write(b"\n")
                 stream.read_line(deadline)  # the terminal's echo of what woke it
             except BaseException:
                 stream.close()
                 raise
         return DockerShell(self, self._id, stream, int(hello[1]), self._host_pid(run))
+
+    def _shell_in(self, top: int, command: Sequence[str], user: str | int | None, env: Mapping[str, str]) -> Shell:
+        """Open a shell on a terminal that we make in the container's tree: nothing stands between it and us then."""
+        deadline = time.monotonic() + _SHELL_S
+        with daemon(f"{self._name}: open a shell"):
+            run = self._exec_create(command, user=user, cwd="/", env=env, stdin=True)
+            with contextlib.closing(self._attach(run)) as stream:
+                said = Output(OUTPUT_LIMIT)
+                while b"\n" not in said.data and (data := stream.read(deadline)):
+                    said.feed(data)
+                if not said.data.startswith(b"shell "):
+                    raise self._no_shell(run, said.data.decode("utf-8", "replace").strip())
+                pid = self._pid_of(run)
+                with _reaching(f"{self._name}: open a terminal"):
+                    master, slave, name = open_terminal(top, owner_of(pid))
+                try:
+                    stream.write(f"{name}\n".encode())
+                    while not _has_said_a_line(master):
+                        if time.monotonic() > deadline or not self._client.exec_inspect(run)["Running"]:
+                            drain(stream, said, time.monotonic())
+                            raise self._no_shell(run, said.data.decode("utf-8", "replace").strip())
+                except BaseException:
+                    os.close(master)
+                    raise
+                finally:
+                    os.close(slave)
+        return PtyShell(master, pid)
 
     def kill_processes(self) -> None:
         """See `Sandbox.kill_processes`."""
@@ -198,7 +252,7 @@ class DockerSandbox(Sandbox):
         proxy, self._allowed = Proxy(allowed), allowed
         pid = int(self._client.inspect_container(self._id)["State"]["Pid"])
         try:
-            if not _is_inside(pid, self._id):
+            if not is_inside(pid, self._id):
                 raise ProcessLookupError(f"process {pid} is none of it on this machine")
             proxy.serve(listener_in(pid, PORT))
         except OSError as error:
@@ -271,12 +325,24 @@ class DockerSandbox(Sandbox):
         if container != self._id:
             return  # it went with the container that a restored snapshot replaced
         with contextlib.suppress(SandboxError), daemon(self._name):
-            if host_pid is not None and _is_inside(host_pid, self._id):
+            if host_pid is not None and is_inside(host_pid, self._id):
                 with contextlib.suppress(PermissionError):
                     os.kill(host_pid, signal.SIGHUP)
                     return
             run = self._exec_create(inside.hang_up(pid), user=0, cwd="/", env={})
             self._client.exec_start(run, detach=True)
+
+    @contextlib.contextmanager
+    def _tree(self) -> Iterator[int | None]:
+        """A descriptor of the container's file tree, None where only the daemon reaches it."""
+        if not self._nearby:
+            yield None
+            return
+        if not is_inside(self._first, self._id):
+            with daemon(self._name):
+                self._first = int(self._client.inspect_container(self._id)["State"]["Pid"])
+        with tree_of(self._id, self._first) as top:
+            yield top
 
     def _exec_create(
         self,
@@ -285,6 +351,7 @@ class DockerSandbox(Sandbox):
         user: str | int | None,
         cwd: str | None,
         env: Mapping[str, str],
+        stdin: bool = False,
         terminal: bool = False,
     ) -> str:
         created = self._client.exec_create(
@@ -293,7 +360,7 @@ class DockerSandbox(Sandbox):
             user=str(user if user is not None else self.image.user or 0),
             workdir=cwd or self.image.workdir,
             environment=dict(env),
-            stdin=terminal,
+            stdin=stdin,
             tty=terminal,
         )
         return str(created["Id"])
@@ -385,8 +452,16 @@ class DockerSandbox(Sandbox):
     def _host_pid(self, run: str) -> int | None:
         """Return a command's process number on this machine; None where the daemon runs elsewhere."""
         with daemon(self._name):
-            pid = int(self._client.exec_inspect(run)["Pid"])
-        return pid if _is_inside(pid, self._id) else None
+            pid = self._pid_of(run)
+        return pid if is_inside(pid, self._id) else None
+
+    def _pid_of(self, run: str) -> int:
+        """Return a running command's number on the daemon's machine; Docker knows it a moment after its start."""
+        while True:
+            state = self._client.exec_inspect(run)
+            if state["Pid"] or not state["Running"]:
+                return int(state["Pid"])
+            time.sleep(0.001)
 
 
 class DockerShell(Shell):
@@ -434,9 +509,30 @@ def _first_file(archive: Any, limit: int) -> bytes | None:
         return None if content is None else content.read(limit)
 
 
-def _is_inside(pid: int, container: str) -> bool:
-    """Whether a process of this machine belongs to a container."""
+@contextlib.contextmanager
+def _reaching(what: str) -> Iterator[None]:
+    """Turn what fails past the daemon into an error of ours."""
     try:
-        return container in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
+        yield
+    except (OSError, Refused, tarfile.TarError) as error:
+        raise SandboxError(f"{what}: expected the container's files to be reached, found: {error}") from None
+
+
+def _contents(top: int, path: str, limit: int) -> bytes | None:
+    fd = open_file(top, path)
+    if fd is None:
+        return None
+    try:
+        return b"".join(parts(fd, limit))
+    finally:
+        os.close(fd)
+
+
+def _has_said_a_line(master: int) -> bool:
+    """Wait up to a second for a terminal to say something, and take its first line away."""
+    poll = select.poll()
+    poll.register(master, select.POLLIN)
+    while poll.poll(1000):
+        if os.read(master, 1) in (b"\n", b""):
+            return True
+    return False

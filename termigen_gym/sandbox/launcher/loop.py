@@ -35,7 +35,7 @@ from .system import (
     mount,
     own_capabilities,
 )
-from .tree import furnish
+from .tree import furnish, open_tree
 
 
 class Box:
@@ -347,7 +347,7 @@ class Launcher:
         mount("overlay", f"{base}/root", "overlay", 0, options + ("" if self._settings["root"] else ",userxattr"))
         os.chdir("/")
         if before is None:
-            furnish(f"{base}/root", request["folders"], request["files"])
+            furnish(open_tree(f"{base}/root"), request["folders"], request["files"])
         if self._userns is not None:
             call("setns", self._userns, CLONE_NEWUSER)
             os.setgroups([])
