@@ -6,6 +6,7 @@ A commit inherits its container's labels, and by these it is found.
 from __future__ import annotations
 
 import contextlib
+import uuid
 from typing import Any
 
 import docker
@@ -13,6 +14,9 @@ import requests
 
 from ..errors import SandboxError
 from .daemon import daemon
+
+_NAMES = "termigen-snapshot"
+_PODMANS_NOT_FOUND = "64-byte hexadecimal"
 
 
 def commit(client: docker.APIClient, container: str, room: int) -> str:
@@ -36,7 +40,8 @@ def commit(client: docker.APIClient, container: str, room: int) -> str:
             f"sandbox {container[:12]}: snapshot: expected an image without VOLUME, found {', '.join(volumes)}, which "
             "the daemon does not keep; take the VOLUME line out of the image, or use the bubblewrap engine"
         )
-    return str(client.commit(container)["Id"])
+    # It bears a name, so that the end of a later one, made from it, does not take it for litter.
+    return str(client.commit(container, _NAMES, uuid.uuid4().hex)["Id"])
 
 
 def discard(client: docker.APIClient, commits: set[str]) -> None:
@@ -54,8 +59,10 @@ def discard(client: docker.APIClient, commits: set[str]) -> None:
 def _removed(client: docker.APIClient, name: str) -> bool:
     try:
         with contextlib.suppress(docker.errors.NotFound):
-            client.remove_image(name, noprune=True)  # its parent may be a snapshot that is still wanted
+            client.remove_image(name)
     except docker.errors.APIError as error:
+        if _PODMANS_NOT_FOUND in str(error.explanation):
+            return True
         if error.status_code != requests.codes.conflict:
             raise
         return False

@@ -69,6 +69,7 @@ class DockerSandbox(Sandbox):
         self._proxy: Proxy | None = None
         self._dialect = dialect
         self._owed = owed
+        self._stopped = False
         self._client = client
         self._id = container
         self._name = f"sandbox {container[:12]}"
@@ -283,6 +284,7 @@ class DockerSandbox(Sandbox):
 
     def stop(self) -> None:
         """See `Sandbox.stop`."""
+        self._stopped = True
         self._close_network()
         try:
             remove(self._client, self._id)
@@ -402,6 +404,8 @@ class DockerSandbox(Sandbox):
 
     def _see_alive(self) -> None:
         """Raise SandboxDied where a command died because its container did, which the daemon may not know yet."""
+        if self._stopped:
+            raise SandboxDied(f"{self._name}: expected it running, found it stopped")
         run = self._exec_create(["/bin/sh", "-c", ":"], user=0, cwd="/", env={})
         with contextlib.closing(self._attach(run)) as stream:
             drain(stream, Output(0), time.monotonic() + API_TIMEOUT_S)
