@@ -145,6 +145,10 @@ class Shell(ABC):
         """
 
     @abstractmethod
+    def slept(self) -> int | None:
+        """Return the number that `waiting` would while the shell itself is what waits; cheaper, and not looked at."""
+
+    @abstractmethod
     def stopped(self) -> bool:
         """Return whether the shell itself was stopped by a signal, so that it does nothing more by itself.
 

@@ -26,7 +26,7 @@ from .launcher.system import Refused
 from .launcher.tree import open_file, parts, unpack
 from .master import PtyShell, open_terminal
 from .nearby import is_inside, owner_of, tree_of
-from .process import stopped, waiting_for_input
+from .process import slept, stopped, waiting_for_input
 
 _KILL_S = 5.0
 _SHELL_S = 60.0
@@ -401,6 +401,10 @@ class DockerShell(Shell):
     def waiting(self) -> int | None:
         """See `Shell.waiting`."""
         return None if self._host_pid is None else waiting_for_input(self._host_pid)
+
+    def slept(self) -> int | None:
+        """See `Shell.slept`."""
+        return None if self._host_pid is None else slept(self._host_pid)
 
     def stopped(self) -> bool:
         """See `Shell.stopped`."""
