@@ -189,13 +189,14 @@ class Terminal:
                 break
         return self.state
 
-    def reopen(self) -> None:
-        """Open a new shell in the last working directory after the old one went away.
+    def reopen(self, cwd: str | None = None) -> None:
+        """Open a new shell in `cwd`, else in the last working directory, after the old one went away.
 
         Raises:
             TerminalError: the shell gave no prompt. SandboxError: it could not be started.
         """
         self.close()
+        self._cwd = cwd or self._cwd
         self._open()
 
     def close(self) -> None:

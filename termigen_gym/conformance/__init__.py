@@ -16,14 +16,16 @@ from dataclasses import dataclass
 
 from ..errors import TermigenError
 from ..sandbox.base import Engine, Image
-from . import commands, files, images, life, limits, shells, world
+from . import commands, files, images, life, limits, networks, shells, snapshots, world
 from .case import Case
 from .image import conformance_image
 
 __all__ = ["CASES", "Case", "CaseResult", "conformance_image", "run_cases"]
 
 CASES: tuple[Case, ...] = tuple(
-    case for module in (images, commands, files, shells, world, limits, life) for case in module.cases.all
+    case
+    for module in (images, commands, files, shells, world, networks, limits, life, snapshots)
+    for case in module.cases.all
 )
 
 

@@ -10,7 +10,7 @@ import select
 import signal
 import tarfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import docker
@@ -19,14 +19,18 @@ import requests
 from ..errors import SandboxDied, SandboxError
 from ..screen import COLUMNS, LINES
 from . import inside
-from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell
+from .allowlist import Allowlist
+from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell, Snapshot
+from .commits import commit, discard
 from .daemon import API_TIMEOUT_S, Dialect, daemon, remove
 from .hijack import Output, Stream, drain
 from .launcher.system import Refused
 from .launcher.tree import open_file, parts, unpack
 from .master import PtyShell, open_terminal
 from .nearby import is_inside, owner_of, tree_of
+from .netns import listener_in
 from .process import slept, stopped, waiting_for_input
+from .proxy import PORT, Proxy
 
 _KILL_S = 5.0
 _SHELL_S = 60.0
@@ -41,13 +45,28 @@ class DockerSandbox(Sandbox):
     """One container."""
 
     def __init__(
-        self, client: docker.APIClient, container: str, image: Image, dialect: Dialect, owed: set[str], nearby: bool
+        self,
+        client: docker.APIClient,
+        container: str,
+        again: Callable[[str], str],
+        room: int,
+        image: Image,
+        dialect: Dialect,
+        owed: set[str],
+        nearby: bool,
     ) -> None:
         """Take over a container; one that can't be removed because the daemon is gone comes into `owed`.
 
-        `nearby`: reach past the daemon where that can be done (see nearby.py).
+        `again` creates another one like it of an image's id; a snapshot may have `room` bytes. `nearby`: reach past the
+        daemon where that can be done (see nearby.py).
         """
         self.image = image
+        self._again = again
+        self._room = room
+        self._snapshots: set[str] = set()
+        self._closed_snapshots: set[str] = set()  # what the daemon could not remove yet
+        self._allowed: Allowlist | None = None
+        self._proxy: Proxy | None = None
         self._dialect = dialect
         self._owed = owed
         self._client = client
@@ -146,7 +165,7 @@ class DockerSandbox(Sandbox):
             except BaseException:
                 stream.close()
                 raise
-        return DockerShell(self, stream, int(hello[1]), self._host_pid(run))
+        return DockerShell(self, self._id, stream, int(hello[1]), self._host_pid(run))
 
     def _shell_in(self, top: int, command: Sequence[str], user: str | int | None, env: Mapping[str, str]) -> Shell:
         """Open a shell on a terminal that we make in the container's tree: nothing stands between it and us then."""
@@ -199,6 +218,61 @@ class DockerSandbox(Sandbox):
                     return True
         return False
 
+    def snapshot(self) -> Snapshot:
+        """See `Sandbox.snapshot`."""
+        with daemon(f"{self._name}: snapshot"):
+            made = commit(self._client, self._id, self._room)
+        self._snapshots.add(made)
+        return Snapshot(self, made, lambda: self._drop(made))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """See `Sandbox.restore`."""
+        before = self._id
+        with daemon(f"{self._name}: restore"):
+            after = self._again(snapshot.name_for(self))
+            try:
+                self._client.start(after)
+                if not remove(self._client, before):
+                    raise SandboxDied(f"{self._name}: restore: expected it running, found it stopped")
+            except BaseException:
+                remove(self._client, after)
+                raise
+            self._id = after
+            if self._allowed is not None:
+                self._close_network()
+                self.serve_network(self._allowed)
+            discard(self._client, self._closed_snapshots)
+
+    def serve_network(self, allowed: Allowlist) -> None:
+        """Serve the container's network namespace, which has nothing else, by a proxy to the `allowed` hosts.
+
+        Raises:
+            SandboxError: the namespace can't be entered.
+        """
+        proxy, self._allowed = Proxy(allowed), allowed
+        pid = int(self._client.inspect_container(self._id)["State"]["Pid"])
+        try:
+            if not is_inside(pid, self._id):
+                raise ProcessLookupError(f"process {pid} is none of it on this machine")
+            proxy.serve(listener_in(pid, PORT))
+        except OSError as error:
+            raise SandboxError(
+                f'{self._name}: network: expected this process to be root on the daemon\'s machine, as "allowlist" '
+                f'needs on the docker engine, found: {error}; use sandbox="bubblewrap", or network="none"'
+            ) from None
+        self._proxy = proxy
+
+    def _close_network(self) -> None:
+        proxy, self._proxy = self._proxy, None
+        if proxy is not None:
+            proxy.close()
+
+    def _drop(self, snapshot: str) -> None:
+        self._snapshots.discard(snapshot)
+        self._closed_snapshots.add(snapshot)
+        with daemon(f"{self._name}: drop a snapshot"):
+            discard(self._client, self._closed_snapshots)
+
     def alive(self) -> bool:
         """See `Sandbox.alive`."""
         try:
@@ -209,8 +283,12 @@ class DockerSandbox(Sandbox):
 
     def stop(self) -> None:
         """See `Sandbox.stop`."""
+        self._close_network()
         try:
             remove(self._client, self._id)
+            with daemon(f"{self._name}: remove snapshots"):
+                self._closed_snapshots |= self._snapshots
+                discard(self._client, self._closed_snapshots)
         except SandboxDied:
             self._owed.add(self._id)
 
@@ -242,8 +320,10 @@ class DockerSandbox(Sandbox):
                     f"found exit code {code}: {output.data[-800:].decode('utf-8', 'replace')}"
                 )
 
-    def hang_up(self, pid: int, host_pid: int | None) -> None:
-        """Send SIGHUP to a shell, by its number inside and, where it has one here, on this machine."""
+    def hang_up(self, container: str, pid: int, host_pid: int | None) -> None:
+        """Send SIGHUP to a shell of a container, by its number inside and, where it has one here, on this machine."""
+        if container != self._id:
+            return  # it went with the container that a restored snapshot replaced
         with contextlib.suppress(SandboxError), daemon(self._name):
             if host_pid is not None and is_inside(host_pid, self._id):
                 with contextlib.suppress(PermissionError):
@@ -387,8 +467,9 @@ class DockerSandbox(Sandbox):
 class DockerShell(Shell):
     """An exec with a terminal."""
 
-    def __init__(self, sandbox: DockerSandbox, stream: Stream, pid: int, host_pid: int | None) -> None:
+    def __init__(self, sandbox: DockerSandbox, container: str, stream: Stream, pid: int, host_pid: int | None) -> None:
         self._sandbox = sandbox
+        self._container = container
         self._stream: Stream | None = stream
         self._descriptor = stream.fileno()
         self._pid = pid
@@ -414,7 +495,7 @@ class DockerShell(Shell):
         """See `Shell.close`."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            self._sandbox.hang_up(self._pid, self._host_pid)
+            self._sandbox.hang_up(self._container, self._pid, self._host_pid)
             stream.close()
 
 

@@ -124,6 +124,17 @@ def run_shell(request: dict[str, Any], channel: socket.socket) -> None:
     _execute(request["argv"], environment)
 
 
+def run_listen(port: int, channel: socket.socket) -> None:
+    """Listen on the sandbox's loopback interface; the socket goes over `channel`."""
+    try:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            listener.listen(64)
+            channel.sendmsg([b"ok"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener.fileno()]))])
+    except OSError as error:
+        channel.send(str(error).encode())
+
+
 def run_put(request: dict[str, Any], fds: list[int]) -> None:
     """Unpack a tar archive. This process sees only the sandbox's tree."""
     with open(fds[0], "rb") as file:
