@@ -82,18 +82,25 @@ def unfinished(data: bytes | bytearray) -> int:
 
 @dataclass(frozen=True)
 class Clipped:
-    """A text within its limit; `left_out` counts the bytes (UTF-8) cut from its middle."""
+    """A text within its limit; `left_out` counts the bytes (UTF-8) that are missing from it."""
 
     text: str
     left_out: int = 0
 
 
-def clip(text: str, limit: int) -> Clipped:
-    """Keep the first and last halves of `text` when it is longer than `limit` characters, with a line that says so."""
+def clip(text: str, limit: int, missing: int = 0, gap: str = "") -> Clipped:
+    """Keep the first and last halves of `text` when it is longer than `limit` characters, with a line that says so.
+
+    `missing` bytes are already left out where `gap` stands, which may be in the middle that goes.
+    """
     if len(text) <= limit:
-        return Clipped(text)
+        return Clipped(text, missing)
     note_room = 80
     half = max((limit - note_room) // 2, 1)
     cut = text[half : len(text) - half]
     left_out = len(cut.encode("utf-8", "replace"))
-    return Clipped(f"{text[:half]}\n[... {left_out} bytes left out ...]\n{text[len(text) - half :]}", left_out)
+    if gap and gap in cut:
+        left_out += missing - len(gap)
+        missing = 0
+    text = f"{text[:half]}\n[... {left_out} bytes left out ...]\n{text[len(text) - half :]}"
+    return Clipped(text, missing + left_out)
