@@ -140,8 +140,8 @@ _CONTROL = {
     "\x0e": "shift_out",
     "\x0f": "shift_in",
 }
-_MODES = {("?", 6), ("?", 7), ("", 4)}
-"""Origin, wrapping, insertion; others change nothing in the text, or its width."""
+_MODES = {("?", 7), ("", 4)}
+"""Wrapping, insertion; others change nothing in the text, or its width, or (origin) make pyte fail."""
 _REPEATS = 20_000
 """Characters and rows that repetitions may bring in one `feed`, and below: marks on characters, marks on one."""
 _MARKS, _MARKS_OF_ONE = 1000, 8
@@ -176,8 +176,17 @@ class Screen:
 
     def text(self) -> str:
         """Return its rows without the blanks at their ends and the empty rows at its end."""
-        rows = "\n".join(row.rstrip() for row in self._cells.display).rstrip("\n")
+        rows = "\n".join(self._row(number).rstrip() for number in range(LINES)).rstrip("\n")
         return rows + "\n" if rows else ""
+
+    def _row(self, number: int) -> str:
+        """Return a row; pyte's own `display` fails where half of a wide character was overwritten."""
+        row, text, wide = self._cells.buffer[number], "", False
+        for column in range(COLUMNS):
+            character = row[column].data
+            text += character or ("" if wide else " ")
+            wide = bool(character) and not character.isascii() and self._width(character[0]) > 1
+        return text
 
     def _obey(self, found: re.Match[str]) -> None:
         if (final := found["csi"]) is not None:
@@ -224,10 +233,14 @@ class Screen:
         self._cells.draw(text)
         self._last = text[-1:]
 
-    def _drawable(self, character: str) -> bool:
+    @staticmethod
+    def _width(character: str) -> int:
         from wcwidth import wcwidth
 
-        if wcwidth(character) > 0:
+        return wcwidth(character)
+
+    def _drawable(self, character: str) -> bool:
+        if self._width(character) > 0:
             return True
         if not unicodedata.combining(character) or not self._marks:
             return False

@@ -345,8 +345,9 @@ class _Capture:
         """Return what was kept and forget it; a mark that has only begun is left, and an escape unless `whole`."""
         rest = self._begun(whole)
         if self._left_out:
-            del self._head[len(self._head) - unfinished(self._head) :]
-            output = Output(bytes(self._head), self._left_out, bytes(self._tail))
+            begun = unfinished(self._head)
+            head = bytes(self._head[: len(self._head) - begun])
+            output = Output(head, self._left_out + begun, bytes(self._tail))
         else:
             output = Output(bytes(self._head + self._tail))
         self._head, self._tail, self._left_out = bytearray(), rest, 0

@@ -10,8 +10,8 @@ _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]+[0-~]|\[[0-?]*[ -/]*"
     r"|[0-~])"
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
-_NEEDS_WORK = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
+_NEEDS_WORK = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # What moves within the text: line ends, backspaces, erasing from the cursor on or in its line, to a column, up, down.
 _MOVE = re.compile(r"([\r\n\x08]|\x1b\[(?:\d{0,3}[GABK]|0?J))")
 _OVERWRITES = re.compile(r"[\r\x08]|\x1b\[\d{0,3}[GAK]")
