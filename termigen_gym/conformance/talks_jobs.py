@@ -144,6 +144,12 @@ TALKS = (
         "A shell that a background job kills is closed.",
         (does("(sleep 0.3; kill -9 $$) &", like(_JOB)), awaits("sleep 5", "", None, "closed")),
     ),
+    Talk(
+        "a_job_outlives_the_shell",
+        "A shell that has ended is closed though a job of it still holds the terminal.",
+        (does("(trap '' HUP; exec sleep 1000) &", like(_JOB)), closes("exit", "exit\n")),
+        limits=_OWN,
+    ),
     Talk("stop_the_shell", "A shell that is stopped is closed.", (closes("kill -STOP $$"),)),
     Talk("kill_all", "kill -9 -1 of a program closes the shell.", (closes("sh -c 'kill -9 -1'"),), limits=_OWN),
     Talk(
