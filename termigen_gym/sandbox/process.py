@@ -50,8 +50,8 @@ def _stat(pid: int) -> list[str]:
 
 
 def stopped(pid: int) -> bool:
-    """Return whether a process was stopped by a signal."""
-    return _stat(pid)[:1] == ["T"]
+    """Return whether a process was stopped by a signal, or has ended."""
+    return _stat(pid)[:1] in (["T"], ["Z"], ["X"], [])
 
 
 def waiting_for_input(shell: int) -> int | None:
