@@ -22,7 +22,7 @@ from .sandbox.pool import SPARES
 from .spaces import TerminalText
 from .start import Start, Started
 from .task import Task
-from .terminal import Reading, Terminal
+from .terminal import Reading, Terminal, Turn, drive
 from .verifier import verify
 
 StepResult = tuple[str, float, bool, bool, dict[str, Any]]
@@ -201,6 +201,10 @@ class TerminalEnv(gym.Env[str, str]):
             ActionError: the action is not in the action space; nothing ran.
             TermigenError: our failure; the episode is over without a reward.
         """
+        return drive(self.turn(action))
+
+    def turn(self, action: str) -> Turn[StepResult]:
+        """Do as `step`, and leave the waiting to the caller, who may have many envs to wait for."""
         if not self.action_space.contains(action):
             raise ActionError(f"action: {self.action_space.why_not(action)}")
         terminal = self._terminal
@@ -209,14 +213,16 @@ class TerminalEnv(gym.Env[str, str]):
         started = time.monotonic()
         self._steps += 1
         try:
-            terminal.refresh()  # a program may have ended while the agent was thinking
-            if action.strip() == SUBMIT and terminal.state == "prompt":
+            if action.strip() == SUBMIT and terminal.refresh() == "prompt":
+                yield None
                 return self._finish(Reading("", None, "closed", 0), started, terminated=True)
             timeout = max(min(self._command_timeout_s, self._deadline - started), 0.05)
-            reading = terminal.run(action, timeout)
+            reading = yield from terminal.turn(action, timeout)
             if reading.state == "closed":
+                yield None
                 reading = self._reopen(reading)
             if self._steps >= self._budget or time.monotonic() >= self._deadline:
+                yield None
                 return self._finish(reading, started, terminated=False)
         except TermigenError:
             self._stop()

@@ -149,10 +149,15 @@ class Shell(ABC):
         """
 
     @abstractmethod
-    def stopped(self) -> bool:
-        """Return whether the shell itself was stopped by a signal, so that it does nothing more by itself.
+    def slept(self) -> int | None:
+        """Return the number that `waiting` would while the shell itself is what waits; cheaper, and not looked at."""
 
-        False as well where the engine can't tell.
+    @abstractmethod
+    def stopped(self) -> bool:
+        """Return whether the shell itself was stopped by a signal or has ended: it does nothing more by itself.
+
+        One that has ended leaves the stream open while a job of it keeps the terminal. False as well where the engine
+        can't tell.
         """
 
     @abstractmethod

@@ -29,7 +29,7 @@ from .launcher.tree import open_file, parts, unpack
 from .master import PtyShell, open_terminal
 from .nearby import is_inside, owner_of, tree_of
 from .netns import listener_in
-from .process import stopped, waiting_for_input
+from .process import slept, stopped, waiting_for_input
 from .proxy import PORT, Proxy
 
 _KILL_S = 5.0
@@ -57,8 +57,8 @@ class DockerSandbox(Sandbox):
     ) -> None:
         """Take over a container; one that can't be removed because the daemon is gone comes into `owed`.
 
-        `again` creates another one like it of an image's id; a snapshot may have `room` bytes.
-        `nearby`: reach past the daemon where that can be done (see nearby.py).
+        `again` creates another one like it of an image's id; a snapshot may have `room` bytes. `nearby`: reach past the
+        daemon where that can be done (see nearby.py).
         """
         self.image = image
         self._again = again
@@ -486,6 +486,10 @@ class DockerShell(Shell):
     def waiting(self) -> int | None:
         """See `Shell.waiting`."""
         return None if self._host_pid is None else waiting_for_input(self._host_pid)
+
+    def slept(self) -> int | None:
+        """See `Shell.slept`."""
+        return None if self._host_pid is None else slept(self._host_pid)
 
     def stopped(self) -> bool:
         """See `Shell.stopped`."""

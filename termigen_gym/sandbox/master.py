@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -13,7 +14,7 @@ from ..screen import COLUMNS, LINES
 from .base import Shell
 from .launcher.system import TIOCGPTPEER, TIOCSPTLCK
 from .launcher.tree import open_at
-from .process import stopped, waiting_for_input
+from .process import slept_by, stopped, waiting_for_input
 
 _TIOCGPTN = 0x80045430
 _PTMX = os.makedev(5, 2)
@@ -25,6 +26,7 @@ class PtyShell(Shell):
     def __init__(self, master: int, pid: int) -> None:
         self._master = master
         self._pid = pid
+        self._status = -1
 
     def fileno(self) -> int:
         """See `Shell.fileno`."""
@@ -34,15 +36,23 @@ class PtyShell(Shell):
         """See `Shell.waiting`."""
         return waiting_for_input(self._pid)
 
+    def slept(self) -> int | None:
+        """See `Shell.slept`."""
+        if self._status < 0:  # asked at every step: opening it costs as much as reading it
+            with contextlib.suppress(OSError):
+                self._status = os.open(f"/proc/{self._pid}/status", os.O_RDONLY | os.O_CLOEXEC)
+        return slept_by(self._pid, self._status)
+
     def stopped(self) -> bool:
         """See `Shell.stopped`."""
         return stopped(self._pid)
 
     def close(self) -> None:
         """See `Shell.close`."""
-        if self._master >= 0:
-            os.close(self._master)
-            self._master = -1
+        for fd in (self._master, self._status):
+            if fd >= 0:
+                os.close(fd)
+        self._master = self._status = -1
 
 
 def open_terminal(top: int, owner: int) -> tuple[int, int, str]:

@@ -16,6 +16,7 @@ import stat
 from collections.abc import Iterator
 
 from .system import MNT_DETACH, MS_NODEV, Refused, call, mount
+from .tree import remove
 
 INODES = "1m"
 _KEPT = "snapshots"
@@ -61,7 +62,7 @@ def put_back(base: str, life: int, number: str, first: int) -> None:
     if not poll.poll(_DIES_S * 1000):
         raise Refused(f"expected every process to end within {_DIES_S:g} s, found them still there")
     call("umount2", f"{base}/root".encode(), MNT_DETACH)
-    remove(layer(base, life))
+    _remove(layer(base, life))
     fresh = layer(base, life + 1)
     os.mkdir(fresh, 0o755)
     _copy(f"{base}/{_KEPT}/{number}/{_TREE}", fresh)
@@ -71,32 +72,14 @@ def put_back(base: str, life: int, number: str, first: int) -> None:
 
 def drop(base: str, number: str) -> None:
     """Remove the copy `number`."""
-    remove(f"{base}/{_KEPT}/{number}")
+    _remove(f"{base}/{_KEPT}/{number}")
 
 
-def remove(folder: str) -> None:
-    """Remove a folder of ours with whatever lies in it, however deep: what is deeper is first moved up."""
-    moved = 0
-    with _opened(folder) as top:
-        waiting = list(_moved_up(top, top, moved))
-        while waiting:
-            name = waiting.pop()
-            moved += 1
-            with _opened(name, top) as inner:
-                waiting += _moved_up(inner, top, moved)
-            os.rmdir(name, dir_fd=top)
-    os.rmdir(folder)
-
-
-def _moved_up(folder: int, top: int, number: int) -> Iterator[str]:
-    """Unlink what is no folder, and move the folders to `top` under new names."""
-    for index, name in enumerate(os.listdir(folder)):
-        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            fresh = f".{number}.{index}"
-            os.rename(name, fresh, src_dir_fd=folder, dst_dir_fd=top)
-            yield fresh
-        else:
-            os.unlink(name, dir_fd=folder)
+def _remove(folder: str) -> None:
+    """Remove a folder of ours with whatever lies in it."""
+    parent, name = os.path.split(folder)
+    with _opened(parent) as fd:
+        remove(fd, name)
 
 
 def _copy(source: str, target: str) -> None:
@@ -107,7 +90,7 @@ def _copy(source: str, target: str) -> None:
     os.makedirs(f"{target}/{_LINKS}", 0o700)
     with _opened(f"{target}/{_LINKS}") as links:
         _Copy(links).folder(source, f"{target}/{_TREE}")
-    remove(f"{target}/{_LINKS}")
+    _remove(f"{target}/{_LINKS}")
 
 
 class _Copy:

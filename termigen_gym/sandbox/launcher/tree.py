@@ -25,7 +25,7 @@ _OPENAT2 = 437  # the same number on every architecture
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
 _CHUNK = 65536
 _OUT_OF_RESOURCES = (errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSYS, errno.EAGAIN)
-_REMOVAL_S = 30.0
+_REMOVAL_S = 60.0
 _DEEPEST = 100
 
 
@@ -110,12 +110,12 @@ def _remove_at(top: int, path: str) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     try:
-        _remove(folder, name)
+        remove(folder, name)
     finally:
         os.close(folder)
 
 
-def _remove(parent: int, name: str, depth: int = 0) -> None:
+def remove(parent: int, name: str, depth: int = 0) -> None:
     """Remove a file, or a folder with all that is in it.
 
     An agent can nest folders deeper than any stack, so that what lies two levels down is lifted up, round by round. An
@@ -152,7 +152,7 @@ def _lift(parent: int, name: str, depth: int) -> None:
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                _remove(folder, each, depth + 1)
+                remove(folder, each, depth + 1)
     finally:
         os.close(folder)
     try:
