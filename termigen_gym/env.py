@@ -134,6 +134,8 @@ class TerminalEnv(gym.Env[str, str]):
         self._shown = ""
         self._snapshots: weakref.WeakSet[EnvSnapshot] = weakref.WeakSet()
         self._over = False
+        self.restored = False
+        """Whether a snapshot was restored since the last reset: the actions since then are no longer one line."""
 
     @property
     def task(self) -> Task:
@@ -189,7 +191,7 @@ class TerminalEnv(gym.Env[str, str]):
         self._steps = 0
         self._deadline = time.monotonic() + (config.agent.timeout_sec or _DEFAULT_TIMEOUT_S)
         self._budget = self._max_steps or config.metadata.max_steps or _DEFAULT_MAX_STEPS
-        self._over = False
+        self._over = self.restored = False
         self._shown = f"{self._task.instruction.rstrip()}\n\n{terminal.cwd}# "
         self._reading = Reading("", None, "prompt", 0)
         return self._shown, self._info(self._reading, started, None)
@@ -272,7 +274,7 @@ class TerminalEnv(gym.Env[str, str]):
         except TermigenError:
             self._stop()
             raise
-        self._over = False
+        self._over, self.restored = False, True
         self._steps, self._deadline = snapshot.steps, time.monotonic() + snapshot.left_s
         self._shown, self._reading = snapshot.observation, replace(snapshot.reading, state="prompt")
         return self._shown, self._info(self._reading, started, None)

@@ -10,8 +10,10 @@ import pytest
 from gymnasium.error import ResetNeeded
 
 from termigen_gym.env import TerminalEnv
+from termigen_gym.episode import Episode
 from termigen_gym.errors import SandboxError
 from termigen_gym.sandbox.base import Engine
+from termigen_gym.wrappers import RecordEpisodes
 from tests.samples import write_task
 
 Make = Callable[..., TerminalEnv]
@@ -116,6 +118,24 @@ def test_snapshots_of_earlier_episodes_are_refused_and_the_episode_goes_on(make:
     other.reset(seed=1)
     with pytest.raises(SandboxError, match="expected a snapshot of this episode"):
         other.restore(env.snapshot())
+
+
+def test_a_record_of_branches_is_none_of_an_episode(make: Make) -> None:
+    records: list[Episode] = []
+    store = type("Store", (), {"append": lambda _, episode: records.append(episode)})()
+    env = make()
+    recorded = RecordEpisodes(env, store)
+    for restores in (1, 0):
+        recorded.reset(seed=1)
+        before = env.snapshot()
+        recorded.step("echo done > out.txt")
+        for _ in range(restores):
+            env.restore(before)
+        recorded.step("exit")
+    assert [(record.ended, record.error and record.error["type"]) for record in records] == [
+        ("error", "Restored"),
+        ("submitted", None),
+    ]
 
 
 def test_spares_are_as_they_were_made(make: Make) -> None:
