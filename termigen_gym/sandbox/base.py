@@ -148,7 +148,8 @@ class Shell(ABC):
     def stopped(self) -> bool:
         """Return whether the shell itself was stopped by a signal or has ended: it does nothing more by itself.
 
-        One that has ended leaves the stream open while a job of it keeps the terminal. False as well where the engine can't tell.
+        One that has ended leaves the stream open while a job of it keeps the terminal. False as well where the
+        engine can't tell.
         """
 
     @abstractmethod
