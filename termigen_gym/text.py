@@ -76,7 +76,10 @@ def _play(text: str) -> str:
 
 def unfinished(data: bytes | bytearray) -> int:
     """Return how many bytes at the end of `data` are the beginning of an escape sequence or of a UTF-8 character."""
-    found = _UNFINISHED.search(data, max(len(data) - _LONGEST_SEQUENCE, 0))
+    start = max(len(data) - _LONGEST_SEQUENCE, 0)
+    if data.find(b"\x1b", start) < 0:
+        start = max(len(data) - 3, 0)  # no sequence, perhaps a character
+    found = _UNFINISHED.search(data, start)
     return len(data) - found.start() if found else 0
 
 

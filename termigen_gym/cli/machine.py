@@ -80,8 +80,8 @@ def _selfcheck(name: str) -> dict[str, list[dict[str, Any]]]:
 
     chosen = engine(name)
     contracts = {
-        "sandbox": (conformance.run_cases(chosen), len(conformance.CASES)),
-        "terminal": (conformance.run_talks(chosen), len(conformance.TALKS)),
+        "sandbox": (conformance.run_cases(chosen, conformance.CASES), len(conformance.CASES)),
+        "terminal": (conformance.run_talks(chosen, conformance.TALKS), len(conformance.TALKS)),
     }
     found: dict[str, list[dict[str, Any]]] = {}
     with progress() as on_progress:

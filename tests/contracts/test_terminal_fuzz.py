@@ -12,7 +12,7 @@ from termigen_gym.terminal import Terminal
 
 LIMITS = Limits(cpus=1, memory_mb=256, storage_mb=64, pids=128)
 KEYS = ("\x03", "\x1c", "\x04", "q", "\x03", "exit\r")
-COSTLY = ("200M", "/dev/urandom", "yes", "seq 200000", "10000", "sleep 5", "inlcr")
+COSTLY = ("200M", "/dev/urandom", "yes", "seq 200000", "10000", "sleep 5", ":(){")
 TURNS = sorted(
     {
         turn.typed
@@ -28,7 +28,7 @@ def test_there_is_enough_to_draw_from() -> None:
     assert len(TURNS) >= 200
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(5))
 def test_after_each_hostile_turn_the_terminal_works(seed: int, engine: Engine) -> None:
     chance = random.Random(seed)
     typed: list[str] = []
