@@ -16,12 +16,13 @@ import re
 import secrets
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pexpect
 from pexpect import fdpexpect
+from pexpect.spawnbase import SpawnBase
 
 from .errors import TerminalError
 from .sandbox.base import Shell
@@ -29,10 +30,20 @@ from .screen import Output, View
 from .text import clip, unfinished
 
 State = Literal["prompt", "running", "closed"]
+_Found = re.Match[bytes] | Literal["eof"] | None
+_T = TypeVar("_T")
+Wait = tuple[int, int, float]
+"""What is waited for: a descriptor, events of it (as of `select.poll`), and for how many seconds at most."""
+Turn = Generator[Wait | None, int, _T]
+"""Something that happens bit by bit: it yields what it waits for and is sent the events that came, 0 for none.
+
+Before what may take long without waiting for a descriptor it yields None, so that it can be gone on with in a thread.
+"""
 
 _START, _END = b"\x1e", b"\x1f"
 _LONGEST_PROMPT = 8192
 _CHUNK = 4096
+_MOST_AT_ONCE = 1 << 16
 _QUIET_S = 0.04
 """Seconds without output after which the engine is asked whether the program waits for input."""
 _OPENING_S = 20.0
@@ -73,6 +84,23 @@ _VERBOSE = re.compile(rb"\{ \\termigen_end; \} 2>/dev/null\r?\n")
 _TRACE = re.compile(rb"\A\+ eval (?:'(?:[^']|'\\'')*'|\$'(?:[^'\\]|\\.)*'|[^ '\r\n]*)\r?\n")
 _INTERRUPTS = ("\x03", "\x04")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def drive(turn: Turn[_T]) -> _T:
+    """Go through a turn to its end, waiting where it waits."""
+    poll = select.poll()
+    events = None
+    while True:
+        try:
+            wait = turn.send(events)  # type: ignore[arg-type]  # a generator begins with None
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        events = 0
+        if wait is not None:
+            fd, wanted, timeout_s = wait
+            poll.register(fd, wanted)
+            ready = poll.poll(timeout_s * 1000)
+            events = ready[0][1] if ready else 0
 
 
 @dataclass(frozen=True)
@@ -128,6 +156,10 @@ class Terminal:
         Enter, and an empty one only waits. When `timeout_s` seconds are spent the reading is what came until then, and
         the state is "running".
         """
+        return drive(self.turn(text, timeout_s))
+
+    def turn(self, text: str, timeout_s: float) -> Turn[Reading]:
+        """Do as `run`, and leave the waiting to the caller."""
         if self.state == "closed":
             raise TerminalError("expected an open shell, found it closed; call reopen() first")
         self.refresh()
@@ -144,29 +176,32 @@ class Terminal:
             typed = text.encode("utf-8", "surrogateescape")
         else:
             typed = text.replace("\n", "\r").encode("utf-8", "surrogateescape") + (b"\r" if text else b"")
+        self._before = (self._shell.slept() if self.state == "prompt" else self._shell.waiting()) if typed else None
         self.state, self._ended = "running", None
-        self._before = self._shell.waiting() if typed else None
         self._capture.expect(self._id)
-        return self._reading(self._type(typed, typing) or self._wait(deadline))
+        found = yield from self._type(typed, typing)
+        return self._reading(found or (yield from self._wait(deadline)))
 
-    def refresh(self) -> None:
+    def refresh(self) -> State:
         """Take in what came since the last reading; a program may have ended meanwhile, and so the state change."""
         self._capture.expect(self._id)
         for _ in range(_LATE_READS):
-            found = self._read(0)
+            found = self._read()
             if isinstance(found, re.Match) and self.state == "running":
                 self._note(found)
                 self._ended = found
             if not self._came:
-                return
+                break
+        return self.state
 
-    def reopen(self) -> None:
-        """Open a new shell in the last working directory after the old one went away.
+    def reopen(self, cwd: str | None = None) -> None:
+        """Open a new shell in `cwd`, else in the last working directory, after the old one went away.
 
         Raises:
             TerminalError: the shell gave no prompt. SandboxError: it could not be started.
         """
         self.close()
+        self._cwd = cwd or self._cwd
         self._open()
 
     def close(self) -> None:
@@ -193,7 +228,7 @@ class Terminal:
         self._view = View()
         deadline = time.monotonic() + _OPENING_S
         set_up = _SET_UP.replace(b"\\\n", b"").replace(b"NONCE", nonce[:9] + b"''" + nonce[9:])
-        found = self._type(b" %s\n" % set_up, deadline) or self._wait(deadline, ask=False)
+        found = drive(self._type(b" %s\n" % set_up, deadline)) or drive(self._wait(deadline, ask=False))
         output = self._capture.take()
         if found is None or found == "eof":
             self._shell.close()
@@ -229,36 +264,34 @@ class Terminal:
         kept = clip(self._view.show(output, self.state == "running"), self._limit, output.left_out, output.gap)
         return Reading(kept.text, exit_code, self.state, kept.left_out)
 
-    def _type(self, data: bytes, deadline: float) -> re.Match[bytes] | Literal["eof"] | None:
+    def _type(self, data: bytes, deadline: float) -> Turn[_Found]:
         """Write `data`, reading meanwhile, since a terminal that nobody reads stops taking input."""
-        view = memoryview(data)
-        poll = select.poll()
-        poll.register(self._shell.fileno(), select.POLLIN | select.POLLOUT)
+        view, fd = memoryview(data), self._shell.fileno()
         while view:
-            events = poll.poll(max(deadline - time.monotonic(), 0) * 1000)
+            try:
+                view = view[os.write(fd, view[:_CHUNK]) :]
+            except BlockingIOError:
+                pass
+            except OSError:
+                return "eof"
+            if not view:
+                break
+            events = yield fd, select.POLLIN | select.POLLOUT, max(deadline - time.monotonic(), 0)
             if not events:
                 return None
-            if events[0][1] & (select.POLLIN | select.POLLHUP | select.POLLERR):
-                found = self._read(0)
-                if found is not None:
-                    return found
-            if events[0][1] & select.POLLOUT:
-                try:
-                    view = view[os.write(self._shell.fileno(), view[:_CHUNK]) :]
-                except BlockingIOError:
-                    continue
-                except OSError:
-                    return "eof"
+            if events & ~select.POLLOUT and (found := self._read()) is not None:
+                return found
         return None
 
-    def _wait(self, deadline: float, ask: bool = True) -> re.Match[bytes] | Literal["eof"] | None:
+    def _wait(self, deadline: float, ask: bool = True) -> Turn[_Found]:
         """Read until the prompt, the end of the shell, the deadline, or a program that waits for somebody to type."""
         seen: int | None = None
+        fd = self._shell.fileno()
         while (left := deadline - time.monotonic()) > 0:
-            found = self._read(min(left, _QUIET_S))
-            if found is not None:
-                return found
-            if self._came:
+            if (yield fd, select.POLLIN, min(left, _QUIET_S)):
+                found = self._read()
+                if found is not None:
+                    return found
                 seen = None
                 continue
             if not ask:
@@ -271,17 +304,23 @@ class Terminal:
             seen = waiting
         return None
 
-    def _read(self, timeout_s: float) -> re.Match[bytes] | Literal["eof"] | None:
-        """Read once; `_came` tells whether anything was there."""
-        self._came = False
+    def _read(self) -> _Found:
+        """Read what is there; `_came` tells whether anything was."""
+        data = bytearray()
         try:
-            part = self._stream.read_nonblocking(65536, timeout=timeout_s)
-        except (pexpect.TIMEOUT, BlockingIOError):
-            return None
+            while len(data) < _MOST_AT_ONCE:
+                part = SpawnBase.read_nonblocking(self._stream, _CHUNK)  # fdspawn's own would poll before
+                data += part
+                if len(part) < _CHUNK // 2:
+                    break
+        except BlockingIOError:
+            pass
         except (pexpect.EOF, ConnectionError):
-            return "eof"
-        self._came = True
-        return self._capture.add(part)
+            if not data:
+                self._came = False
+                return "eof"
+        self._came = bool(data)
+        return self._capture.add(bytes(data)) if data else None
 
 
 class _Capture:

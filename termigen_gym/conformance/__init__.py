@@ -26,7 +26,9 @@ from . import (
     images,
     life,
     limits,
+    networks,
     shells,
+    snapshots,
     talks_commands,
     talks_harm,
     talks_jobs,
@@ -42,7 +44,9 @@ from .talk import Stage, Talk
 __all__ = ["CASES", "TALKS", "Case", "CaseResult", "Stage", "Talk", "conformance_image", "run_cases", "run_talks"]
 
 CASES: tuple[Case, ...] = tuple(
-    case for module in (images, commands, files, shells, world, limits, life) for case in module.cases.all
+    case
+    for module in (images, commands, files, shells, world, networks, limits, life, snapshots)
+    for case in module.cases.all
 )
 
 
