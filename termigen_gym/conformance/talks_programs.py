@@ -269,4 +269,50 @@ TALKS = (
         (outlives("watch -n 0.1 -t 'echo now'", "now\n"), does("\x03", "", 0)),
         programs=True,
     ),
+    Talk(
+        "an_event_loop",
+        "A program that sleeps in an event loop, not at the keyboard, is let work.",
+        (
+            does("python3 -c 'import asyncio; asyncio.run(asyncio.sleep(0.3))'"),
+            does("python3 -c 'import select; select.select([], [], [], 0.3)'"),
+        ),
+        programs=True,
+    ),
+    Talk(
+        "a_key_awaited_by_a_poll",
+        "A program that polls the keyboard without a limit waits.",
+        (runs("python3 -c 'import select; select.select([0], [], []); print(input())'"), does("x", "x\n")),
+        programs=True,
+    ),
+    Talk(
+        "an_enter_too_many",
+        "An Enter after the key that ends a program is no command.",
+        (runs("less /etc/passwd", like("root:.*")), does("q"), does("echo after", "after\n")),
+        programs=True,
+    ),
+    Talk(
+        "a_pager_that_scrolls",
+        "A pager that leaves its text on the screen is text once it is left.",
+        (
+            runs("seq 100 | LESS= less -X", like("1\n2\n.*23\n:")),
+            does("q", like(".*")),
+            does("less -FX /etc/hostname", like(".+\n")),
+        ),
+        programs=True,
+    ),
+    Talk(
+        "top_that_ends",
+        "A full-screen program that ends by itself leaves its text.",
+        (does("top -b -n 1 | head -1", like("top - .*\n")),),
+        programs=True,
+    ),
+    Talk(
+        "more_lines_than_are_read",
+        "Lines that a program does not read run as commands afterwards.",
+        (
+            runs("read x; echo got $x"),
+            does("5\necho A", like("got 5\n(?:A\n)?")),
+            does("echo B; (exit 5)", like("(?:A\n)?B\n"), 5),
+        ),
+    ),
 )

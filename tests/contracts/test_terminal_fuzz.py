@@ -12,14 +12,15 @@ from termigen_gym.terminal import Terminal
 
 LIMITS = Limits(cpus=1, memory_mb=256, storage_mb=64, pids=128)
 KEYS = ("\x03", "\x1c", "\x04", "q", "\x03", "exit\r")
-COSTLY = ("200M", "/dev/urandom", "yes", "seq 200000", "10000", "sleep 5", ":(){")
+# What takes long, fills the sandbox with processes, or takes away what the check below writes to.
+LEFT_OUT = ("200M", "/dev/urandom", "yes", "seq 200000", "10000", "sleep 5", ":(){", "rm -f /dev/tty")
 TURNS = sorted(
     {
         turn.typed
         for talk in TALKS
         if not talk.programs
         for turn in talk.turns
-        if len(turn.typed) < 1000 and not any(word in turn.typed for word in COSTLY)
+        if len(turn.typed) < 1000 and not any(word in turn.typed for word in LEFT_OUT)
     }
 )
 
