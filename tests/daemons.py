@@ -97,6 +97,10 @@ class Daemon(ABC):
     def close(self) -> None:
         """Stop it, and remove its folder and what it has mounted there."""
         self.stop()
+        for process in Path("/proc").glob("[0-9]*"):  # Podman has one stay for 5 minutes after each command's end
+            with contextlib.suppress(OSError):
+                if f"{self.folder}/".encode() in (process / "cmdline").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
         mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
         for mount in reversed([mount for mount in mounts if mount.startswith(f"{self.folder}/")]):
             subprocess.run(["umount", mount], check=True)
