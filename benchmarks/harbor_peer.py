@@ -48,12 +48,12 @@ class Trial:
     """What a trial of Harbor's took, in ms.
 
     Attributes:
-        whole: from its start until its container is gone. judged: from its start until its verifier has ended.
+        whole: from its start until its container is gone. until_verdict: from its start until its verifier has ended.
         phases: the parts that Harbor times itself, by its names for them.
     """
 
     whole: float
-    judged: float
+    until_verdict: float
     phases: Mapping[str, float]
 
     @classmethod
@@ -71,7 +71,7 @@ class Trial:
             )
         return cls(
             whole=_between(result, result),
-            judged=_between(result, result["verifier"]),
+            until_verdict=_between(result, result["verifier"]),
             phases={name: _between(result[name], result[name]) for name in _PHASES},
         )
 
@@ -127,17 +127,17 @@ def compare(harbor: Sequence[str], engines: Sequence[str], trials: int) -> dict[
             for name in engines:
                 episodes[name] += [play_cold(name) for _ in range(EPISODES)]
     whole = statistics.median(trial.whole for trial in found)
-    judged = statistics.median(trial.judged for trial in found)
+    until_verdict = statistics.median(trial.until_verdict for trial in found)
     ours = {name: statistics.median(taken) for name, taken in episodes.items()}
     return {
         "version": version,
         "trial_ms": whole,
-        "judged_ms": judged,
+        "trial_until_verdict_ms": until_verdict,
         "process_ms": statistics.median(processes),
         "phases_ms": {name: statistics.median(trial.phases[name] for trial in found) for name in _PHASES},
         "episode_ms": ours,
         "speedup": {name: whole / taken for name, taken in ours.items()},
-        "speedup_until_judged": {name: judged / taken for name, taken in ours.items()},
+        "speedup_until_verdict": {name: until_verdict / taken for name, taken in ours.items()},
     }
 
 

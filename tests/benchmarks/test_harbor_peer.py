@@ -32,7 +32,7 @@ RESULT: dict[str, Any] = {
 def test_a_trial_is_timed_by_what_harbor_wrote() -> None:
     trial = Trial.of(RESULT)
     assert trial.whole == pytest.approx(14_710.491)
-    assert trial.judged == pytest.approx(4_187.881)
+    assert trial.until_verdict == pytest.approx(4_187.881)
     assert trial.phases == {
         "environment_setup": pytest.approx(1_541.004),
         "agent_setup": pytest.approx(0.068),
