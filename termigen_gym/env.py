@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium as gym
 from gymnasium.error import ResetNeeded
 
 from .catalog import find
-from .errors import ActionError, TaskError, TermigenError
+from .errors import ActionError, SandboxError, TaskError, TermigenError
 from .family import Family
 from .sandbox import engine
-from .sandbox.base import Engine, Image, ImageSource, Limits, Sandbox, pack, wait_healthy
+from .sandbox.base import Engine, Image, ImageSource, Limits, Sandbox, Snapshot, pack, wait_healthy
 from .sandbox.images import ensure_base, needs_base
 from .sandbox.pool import SPARES
 from .spaces import TerminalText
 from .start import Start, Started
 from .task import Task
-from .terminal import Reading, Terminal
+from .terminal import Reading, Terminal, Turn, drive
 from .verifier import verify
 
 StepResult = tuple[str, float, bool, bool, dict[str, Any]]
@@ -30,6 +32,28 @@ OBSERVATION_LIMIT = 1 << 18
 SUBMIT = "exit"
 _DEFAULT_MAX_STEPS = 100
 _DEFAULT_TIMEOUT_S = 900.0
+
+
+@dataclass(frozen=True, eq=False)
+class EnvSnapshot:
+    """An episode as it was after one of its steps, to go on from there again; see `TerminalEnv.snapshot`.
+
+    Attributes:
+        tree: the sandbox's files. cwd: the shell's directory.
+        reading: what the step brought, whose text is `observation`.
+        steps: turns spent. left_s: seconds that were left.
+    """
+
+    tree: Snapshot
+    cwd: str
+    reading: Reading
+    observation: str
+    steps: int
+    left_s: float
+
+    def close(self) -> None:
+        """Give its room back. Idempotent; at the latest the next reset does it."""
+        self.tree.close()
 
 
 class TerminalEnv(gym.Env[str, str]):
@@ -44,6 +68,8 @@ class TerminalEnv(gym.Env[str, str]):
     `info`, the same keys at reset and every step: instruction (str), task_digest (str), exit_code (int or None), state
     ("prompt" | "running" | "closed"), duration_s (float, seconds), clipped (int, bytes left out of the observation),
     verdict (dict of `Verdict` at the end, else None).
+
+    `snapshot` and `restore` let a search branch an episode: try, look at the reward, go back.
 
     From its second reset on, an env has its next sandbox started in the background while it is played (`warm_resets`).
 
@@ -106,6 +132,10 @@ class TerminalEnv(gym.Env[str, str]):
         self._terminal: Terminal | None = None
         self._aborted = threading.Event()
         self._shown = ""
+        self._snapshots: weakref.WeakSet[EnvSnapshot] = weakref.WeakSet()
+        self._over = False
+        self.restored = False
+        """Whether a snapshot was restored since the last reset: the actions since then are no longer one line."""
 
     @property
     def task(self) -> Task:
@@ -161,8 +191,10 @@ class TerminalEnv(gym.Env[str, str]):
         self._steps = 0
         self._deadline = time.monotonic() + (config.agent.timeout_sec or _DEFAULT_TIMEOUT_S)
         self._budget = self._max_steps or config.metadata.max_steps or _DEFAULT_MAX_STEPS
+        self._over = self.restored = False
         self._shown = f"{self._task.instruction.rstrip()}\n\n{terminal.cwd}# "
-        return self._shown, self._info(Reading("", None, "prompt", 0), started, None)
+        self._reading = Reading("", None, "prompt", 0)
+        return self._shown, self._info(self._reading, started, None)
 
     def step(self, action: str) -> StepResult:
         """Run one action; see the class.
@@ -171,28 +203,81 @@ class TerminalEnv(gym.Env[str, str]):
             ActionError: the action is not in the action space; nothing ran.
             TermigenError: our failure; the episode is over without a reward.
         """
+        return drive(self.turn(action))
+
+    def turn(self, action: str) -> Turn[StepResult]:
+        """Do as `step`, and leave the waiting to the caller, who may have many envs to wait for."""
         if not self.action_space.contains(action):
             raise ActionError(f"action: {self.action_space.why_not(action)}")
         terminal = self._terminal
-        if terminal is None or self._sandbox is None:
+        if terminal is None or self._sandbox is None or self._over:
             raise ResetNeeded("expected a running episode, found none: call reset() first")
         started = time.monotonic()
         self._steps += 1
         try:
-            terminal.refresh()  # a program may have ended while the agent was thinking
-            if action.strip() == SUBMIT and terminal.state == "prompt":
+            if action.strip() == SUBMIT and terminal.refresh() == "prompt":
+                yield None
                 return self._finish(Reading("", None, "closed", 0), started, terminated=True)
             timeout = max(min(self._command_timeout_s, self._deadline - started), 0.05)
-            reading = terminal.run(action, timeout)
+            reading = yield from terminal.turn(action, timeout)
             if reading.state == "closed":
+                yield None
                 reading = self._reopen(reading)
             if self._steps >= self._budget or time.monotonic() >= self._deadline:
+                yield None
                 return self._finish(reading, started, terminated=False)
         except TermigenError:
             self._stop()
             raise
-        self._shown = reading.output
+        self._shown, self._reading = reading.output, reading
         return reading.output, 0.0, False, False, self._info(reading, started, None)
+
+    def snapshot(self) -> EnvSnapshot:
+        """Keep the episode as it is now, for `restore`. It goes with the sandbox: at the next reset or `close`.
+
+        Kept are the sandbox's files, the shell's directory, and what is left of the budget; not the programs that run
+        and not the shell's variables, functions and jobs. docs/engines.md says which files an engine leaves out.
+
+        Raises:
+            ResetNeeded: there is no running episode. SandboxError: it could not be taken; the episode goes on.
+        """
+        terminal = self._terminal
+        if terminal is None or self._sandbox is None or self._over:
+            raise ResetNeeded("expected a running episode, found none: call reset() first")
+        left_s = self._deadline - time.monotonic()
+        tree = self._sandbox.snapshot()
+        made = EnvSnapshot(tree, terminal.cwd, self._reading, self._shown, self._steps, left_s)
+        self._snapshots.add(made)
+        return made
+
+    def restore(self, snapshot: EnvSnapshot) -> tuple[str, dict[str, Any]]:
+        """Go on from a snapshot of this episode, any number of times, also after the episode's end.
+
+        Everything that runs is killed, the files are put back, and a new shell is opened where the old one was; turns
+        and time are as they were, so that every branch has what was left then. `np_random` is left alone, and what
+        wraps this environment is not told.
+
+        Returns the observation and `info` of the snapshot's step, with the state "prompt".
+
+        Raises:
+            SandboxError: the snapshot is closed or of an earlier episode, and nothing was done; or the engine failed:
+            then the environment must be reset, as after a TerminalError.
+        """
+        if snapshot not in self._snapshots or self._sandbox is None or self._terminal is None:
+            raise SandboxError("restore: expected a snapshot of this episode, found one of an earlier or another one")
+        if not snapshot.tree.open:
+            raise SandboxError("restore: expected an open snapshot, found one that was closed or whose sandbox is gone")
+        started = time.monotonic()
+        try:
+            self._sandbox.restore(snapshot.tree)
+            self._terminal.reopen(snapshot.cwd)
+        except TermigenError:
+            self._stop()
+            raise
+        self._over, self.restored = False, True
+        self._steps, self._deadline = snapshot.steps, time.monotonic() + snapshot.left_s
+        self._shown, self._reading = snapshot.observation, replace(snapshot.reading, state="prompt")
+        return self._shown, self._info(self._reading, started, None)
 
     def render(self) -> str | None:
         """Return the last observation in render mode "ansi"."""
@@ -219,7 +304,9 @@ class TerminalEnv(gym.Env[str, str]):
         if self._terminal is not None:
             self._terminal.close()
         verdict = verify(self.sandbox, self.task)
-        self._leave()
+        self._over = any(snapshot.tree.open for snapshot in self._snapshots)
+        if not self._over:
+            self._leave()
         self._shown = reading.output
         info = self._info(reading, started, verdict.to_dict())
         return reading.output, verdict.reward, terminated, not terminated, info
@@ -257,8 +344,11 @@ class TerminalEnv(gym.Env[str, str]):
 
     def _limits(self) -> Limits:
         wanted = self.task.config.environment
-        public = self._network == "task" and wanted.network_mode != "no-network"
-        return Limits(wanted.cpus, wanted.memory_mb, wanted.storage_mb, network="public" if public else "none")
+        limits = Limits(wanted.cpus, wanted.memory_mb, wanted.storage_mb)
+        if self._network == "none" or wanted.network_mode == "no-network":
+            return limits
+        hosts = wanted.allowed_hosts if wanted.network_mode == "allowlist" else ()
+        return replace(limits, network=wanted.network_mode, allowed_hosts=hosts)
 
     def _image(self, chosen: Engine) -> Image:
         """Build the image, or take the one that was built from the same context."""
@@ -296,6 +386,7 @@ class TerminalEnv(gym.Env[str, str]):
             return
         self._await_stopped()
         self._sandbox = self._terminal = None
+        self._snapshots.clear()
         self._stopping = SPARES.later(ending.close)
 
     def _await_stopped(self) -> None:
@@ -311,4 +402,5 @@ class TerminalEnv(gym.Env[str, str]):
         if self._sandbox is not None:
             self._sandbox.stop()
             self._sandbox = None
+        self._snapshots.clear()
         self._await_stopped()

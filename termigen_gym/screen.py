@@ -32,12 +32,12 @@ class Output:
 
     def joined(self) -> bytes:
         """Return it in one piece, with a line where something is missing."""
-        return self.data + self.gap + self.tail
+        return self.data + self.gap.encode() + self.tail
 
     @property
-    def gap(self) -> bytes:
+    def gap(self) -> str:
         """That line."""
-        return b"\n[... %d bytes left out ...]\n" % self.left_out if self.left_out else b""
+        return f"\n[... {self.left_out} bytes left out ...]\n" if self.left_out else ""
 
 
 class View:
@@ -55,6 +55,7 @@ class View:
 
     def show(self, output: Output, running: bool) -> str:
         """Return what is seen of `output`; `running`: a program has the terminal."""
+        gap = output.gap.encode()
         pieces = _ALTERNATE.split(output.joined())
         drawn = [self._alternate, *(piece == b"h" for piece in pieces[1::2])]
         scrolled = [piece for piece, on in zip(pieces[::2], drawn, strict=True) if not on]
@@ -62,15 +63,15 @@ class View:
             if drawn[-1]:
                 scrolled.append(pieces[-1])  # its program went without leaving it
             self._screen, self._alternate, self._past = None, False, b""
-            return _text(scrolled)
+            return _text(scrolled, gap)
         for number, on in enumerate(drawn):
             if number:
                 self._screen, self._past = (Screen() if on else None), b""
-            self._draw(pieces[2 * number].replace(output.gap, b"") if output.gap else pieces[2 * number], on)
+            self._draw(pieces[2 * number].replace(gap, b"") if gap else pieces[2 * number], on)
         self._alternate = drawn[-1]
         if self._screen is not None and (self._alternate or _ADDRESS.search(pieces[-1])):
             return self._screen.text()
-        return _text(scrolled)
+        return _text(scrolled, gap)
 
     def _draw(self, piece: bytes, alternate: bool) -> None:
         if self._screen is None and (alternate or _ADDRESS.search(piece)):
@@ -82,8 +83,12 @@ class View:
             self._past = (self._past + piece)[-_PAST:]
 
 
-def _text(pieces: list[bytes]) -> str:
-    return clean(b"".join(pieces).decode("utf-8", "replace"))
+def _text(pieces: list[bytes], gap: bytes) -> str:
+    joined = b"".join(pieces)
+    parts = (
+        joined.split(gap, 1) if gap else [joined]
+    )  # nothing that moves about in the text reaches over what is missing
+    return gap.decode().join(clean(part.decode("utf-8", "replace")) for part in parts)
 
 
 # CSI, character sets, single escapes; then what is passed over: strings, other escapes, control characters.
@@ -135,8 +140,8 @@ _CONTROL = {
     "\x0e": "shift_out",
     "\x0f": "shift_in",
 }
-_MODES = {("?", 6), ("?", 7), ("", 4)}
-"""Origin, wrapping, insertion; others change nothing in the text, or its width."""
+_MODES = {("?", 7), ("", 4)}
+"""Wrapping, insertion; others change nothing in the text, or its width, or (origin) make pyte fail."""
 _REPEATS = 20_000
 """Characters and rows that repetitions may bring in one `feed`, and below: marks on characters, marks on one."""
 _MARKS, _MARKS_OF_ONE = 1000, 8
@@ -171,8 +176,17 @@ class Screen:
 
     def text(self) -> str:
         """Return its rows without the blanks at their ends and the empty rows at its end."""
-        rows = "\n".join(row.rstrip() for row in self._cells.display).rstrip("\n")
+        rows = "\n".join(self._row(number).rstrip() for number in range(LINES)).rstrip("\n")
         return rows + "\n" if rows else ""
+
+    def _row(self, number: int) -> str:
+        """Return a row; pyte's own `display` fails where half of a wide character was overwritten."""
+        row, text, wide = self._cells.buffer[number], "", False
+        for column in range(COLUMNS):
+            character = row[column].data
+            text += character or ("" if wide else " ")
+            wide = bool(character) and not character.isascii() and self._width(character[0]) > 1
+        return text
 
     def _obey(self, found: re.Match[str]) -> None:
         if (final := found["csi"]) is not None:
@@ -219,10 +233,14 @@ class Screen:
         self._cells.draw(text)
         self._last = text[-1:]
 
-    def _drawable(self, character: str) -> bool:
+    @staticmethod
+    def _width(character: str) -> int:
         from wcwidth import wcwidth
 
-        if wcwidth(character) > 0:
+        return wcwidth(character)
+
+    def _drawable(self, character: str) -> bool:
+        if self._width(character) > 0:
             return True
         if not unicodedata.combining(character) or not self._marks:
             return False

@@ -112,6 +112,7 @@ class EnvironmentConfig(_Table):
     memory_mb: int = Field(default=2048, gt=0)
     storage_mb: int = Field(default=10240, gt=0)
     network_mode: Literal["public", "no-network", "allowlist"] = "no-network"
+    allowed_hosts: tuple[str, ...] = ()
     env: dict[str, str] = {}
     workdir: str | None = None
     healthcheck: Healthcheck | None = None

@@ -16,12 +16,13 @@ import re
 import secrets
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pexpect
 from pexpect import fdpexpect
+from pexpect.spawnbase import SpawnBase
 
 from .errors import TerminalError
 from .sandbox.base import Shell
@@ -29,10 +30,20 @@ from .screen import Output, View
 from .text import clip, unfinished
 
 State = Literal["prompt", "running", "closed"]
+_Found = re.Match[bytes] | Literal["eof"] | None
+_T = TypeVar("_T")
+Wait = tuple[int, int, float]
+"""What is waited for: a descriptor, events of it (as of `select.poll`), and for how many seconds at most."""
+Turn = Generator[Wait | None, int, _T]
+"""Something that happens bit by bit: it yields what it waits for and is sent the events that came, 0 for none.
+
+Before what may take long without waiting for a descriptor it yields None, so that it can be gone on with in a thread.
+"""
 
 _START, _END = b"\x1e", b"\x1f"
 _LONGEST_PROMPT = 8192
 _CHUNK = 4096
+_MOST_AT_ONCE = 1 << 16
 _QUIET_S = 0.04
 """Seconds without output after which the engine is asked whether the program waits for input."""
 _OPENING_S = 20.0
@@ -52,23 +63,44 @@ _LATE_READS = 64
 #
 # A line begins with a redirection of nothing: after an unfinished quote in an eval, bash 5.2 takes no reserved word, as
 # "{" is, for the first word of a line. This one leaves no trace under `set -x` and costs no process, as one of standard
-# input would. `\\eval` is no alias. Where a command has left the terminal echoing or raw (the newline in the mark
-# tells), or readline on, the next line mends that first; a standard input sent elsewhere, at whose end the shell would
-# go, comes back with the prompt.
+# input would. `\\eval` is no alias, and an assignment is no function, as `:` is where a fork bomb was typed. Where a
+# command has left the terminal echoing or raw (the newline in the mark tells), or readline on, the next line mends that
+# first; a standard input sent elsewhere, at whose end the shell would go, comes back with the prompt.
 _SET_UP = rb"""stty -echo; set +o emacs +o vi; unset HISTFILE; HISTCONTROL=ignorespace PS0= PS1= PS2= \
-termigen_i=0 termigen_s=0; termigen_m=$'\036NONCE'; \
-termigen_end() { termigen_s=$?; [[ -t 0 ]] || exec </dev/tty; \
-PS1=$termigen_m'+:$?:$termigen_i::$PWD'$'\n\037' PS2= termigen_e=; [[ -o emacs || -o vi ]] && termigen_e=e; \
-printf "$termigen_m:%s:%s:%s:%s\n\037" "$termigen_s" "$termigen_i" "$termigen_e" "$PWD" >/dev/tty || :; }; \
+termigen_i=0 termigen_s=0 termigen_c=; termigen_m=$'\036NONCE' termigen_x=$'[\036\037]'; \
+termigen_end() { termigen_s=$? termigen_c=${PWD-} termigen_e=; [[ -t 0 ]] || exec </dev/tty; \
+termigen_c=${termigen_c//$termigen_x/?}; [[ -o emacs || -o vi ]] && termigen_e=+; \
+PS1=$termigen_m'+:$?:${termigen_i-}::${termigen_c-}'$'\037\n' PS2=; \
+builtin printf "$termigen_m:%s:%s:%s:%s\037\n" "$termigen_s" "${termigen_i-}" "$termigen_e$-" "$termigen_c" \
+>/dev/tty || [[ 1 ]]; }; \
 termigen() { termigen_i=$1; [[ ${PROMPT_COMMAND[*]-} == *termigen_end* ]] || \
-PROMPT_COMMAND[termigen_n]='{ termigen_end; } 2>/dev/null'; return $termigen_s; }; \
+PROMPT_COMMAND[termigen_n]='{ \termigen_end; } 2>/dev/null'; return $termigen_s; }; \
 (( termigen_n = BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501 ? 0 : 9 )); \
+readonly termigen_m termigen_n termigen_x; readonly -f termigen termigen_end; \
 bind 'set enable-bracketed-paste off'; history -d -1 || history -c; termigen 0"""
-_COMMAND = b" 2>&-; { %stermigen %d && :; } 2>/dev/null; \\eval %s\n"
-_ECHO = re.compile(rb" 2>&-; \{ (?:s[a-z +-]+; )?termigen \d+ && .*?(?<!\\)\r?\n", re.DOTALL)
-_VERBOSE = re.compile(rb"\{ termigen_end; \} 2>/dev/null\r?\n")
+_COMMAND = b" 2>&-; { %s\\termigen %d && termigen_e=; } 2>/dev/null; \\eval %s\n"
+_ECHO = re.compile(rb" 2>&-; \{ (?:s[a-z +-]+; )?\\termigen \d+ && .*?(?<!\\)\r?\n", re.DOTALL)
+_VERBOSE = re.compile(rb"\{ \\termigen_end; \} 2>/dev/null\r?\n")
+_TRACE = re.compile(rb"\A\+ eval (?:'(?:[^']|'\\'')*'|\$'(?:[^'\\]|\\.)*'|[^ '\r\n]*)\r?\n")
 _INTERRUPTS = ("\x03", "\x04")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def drive(turn: Turn[_T]) -> _T:
+    """Go through a turn to its end, waiting where it waits."""
+    poll = select.poll()
+    events = None
+    while True:
+        try:
+            wait = turn.send(events)  # type: ignore[arg-type]  # a generator begins with None
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        events = 0
+        if wait is not None:
+            fd, wanted, timeout_s = wait
+            poll.register(fd, wanted)
+            ready = poll.poll(timeout_s * 1000)
+            events = ready[0][1] if ready else 0
 
 
 @dataclass(frozen=True)
@@ -106,6 +138,7 @@ class Terminal:
         self._cwd: str | None = None
         self._before: int | None = None
         self._mend = b""
+        self._traced = False
         self._ended: re.Match[bytes] | None = None
         self._came = False
         self.state: State = "closed"
@@ -123,6 +156,10 @@ class Terminal:
         Enter, and an empty one only waits. When `timeout_s` seconds are spent the reading is what came until then, and
         the state is "running".
         """
+        return drive(self.turn(text, timeout_s))
+
+    def turn(self, text: str, timeout_s: float) -> Turn[Reading]:
+        """Do as `run`, and leave the waiting to the caller."""
         if self.state == "closed":
             raise TerminalError("expected an open shell, found it closed; call reopen() first")
         self.refresh()
@@ -139,29 +176,32 @@ class Terminal:
             typed = text.encode("utf-8", "surrogateescape")
         else:
             typed = text.replace("\n", "\r").encode("utf-8", "surrogateescape") + (b"\r" if text else b"")
+        self._before = (self._shell.slept() if self.state == "prompt" else self._shell.waiting()) if typed else None
         self.state, self._ended = "running", None
-        self._before = self._shell.waiting() if typed else None
         self._capture.expect(self._id)
-        return self._reading(self._type(typed, typing) or self._wait(deadline))
+        found = yield from self._type(typed, typing)
+        return self._reading(found or (yield from self._wait(deadline)))
 
-    def refresh(self) -> None:
+    def refresh(self) -> State:
         """Take in what came since the last reading; a program may have ended meanwhile, and so the state change."""
         self._capture.expect(self._id)
         for _ in range(_LATE_READS):
-            found = self._read(0)
+            found = self._read()
             if isinstance(found, re.Match) and self.state == "running":
                 self._note(found)
                 self._ended = found
             if not self._came:
-                return
+                break
+        return self.state
 
-    def reopen(self) -> None:
-        """Open a new shell in the last working directory after the old one went away.
+    def reopen(self, cwd: str | None = None) -> None:
+        """Open a new shell in `cwd`, else in the last working directory, after the old one went away.
 
         Raises:
             TerminalError: the shell gave no prompt. SandboxError: it could not be started.
         """
         self.close()
+        self._cwd = cwd or self._cwd
         self._open()
 
     def close(self) -> None:
@@ -176,18 +216,19 @@ class Terminal:
         return bool(poll.poll(0))
 
     def _open(self) -> None:
-        nonce = secrets.token_hex(8).encode()
+        nonce = b"%020d" % secrets.randbelow(10**20)  # digits are the same on a terminal that turns letters (olcuc)
         self._shell = self._open_shell(self._cwd)
         os.set_blocking(self._shell.fileno(), False)
         self._stream = fdpexpect.fdspawn(self._shell.fileno(), use_poll=True, timeout=None)
         self._id = 0
         self._ended = None
         self._mend = b""
+        self._traced = False
         self._capture = _Capture(nonce, 4 * self._limit)
         self._view = View()
         deadline = time.monotonic() + _OPENING_S
-        set_up = _SET_UP.replace(b"\\\n", b"").replace(b"NONCE", nonce[:8] + b"''" + nonce[8:])
-        found = self._type(b" %s\n" % set_up, deadline) or self._wait(deadline, ask=False)
+        set_up = _SET_UP.replace(b"\\\n", b"").replace(b"NONCE", nonce[:9] + b"''" + nonce[9:])
+        found = drive(self._type(b" %s\n" % set_up, deadline)) or drive(self._wait(deadline, ask=False))
         output = self._capture.take()
         if found is None or found == "eof":
             self._shell.close()
@@ -197,13 +238,15 @@ class Terminal:
     def _note(self, result: re.Match[bytes]) -> None:
         self.state = "prompt"
         self._cwd = result[5].decode("utf-8", "surrogateescape") or "/"
+        self._traced = b"x" in result[4]
         if not result[1] and not result[6]:
             self._mend = b"stty sane -echo; "
-        elif result[4]:
+        elif result[4].startswith(b"+"):
             self._mend = b"set +o emacs +o vi; "
 
     def _reading(self, found: re.Match[bytes] | Literal["eof"] | None) -> Reading:
         exit_code: int | None = None
+        traced, self._traced = self._traced, False
         if found == "eof":
             self.state = "closed"
         elif found is not None:
@@ -214,41 +257,41 @@ class Terminal:
         if echo := _ECHO.match(output.data):
             output = replace(output, data=output.data[echo.end() :])
             self._mend = self._mend or b"stty -echo; "
+        if traced:
+            output = replace(output, data=_TRACE.sub(b"", output.data, count=1))
         if b"termigen_end" in output.data:  # `set -v` shows it
             output = replace(output, data=_VERBOSE.sub(b"", output.data))
-        kept = clip(self._view.show(output, self.state == "running"), self._limit)
-        return Reading(kept.text, exit_code, self.state, output.left_out + kept.left_out)
+        kept = clip(self._view.show(output, self.state == "running"), self._limit, output.left_out, output.gap)
+        return Reading(kept.text, exit_code, self.state, kept.left_out)
 
-    def _type(self, data: bytes, deadline: float) -> re.Match[bytes] | Literal["eof"] | None:
+    def _type(self, data: bytes, deadline: float) -> Turn[_Found]:
         """Write `data`, reading meanwhile, since a terminal that nobody reads stops taking input."""
-        view = memoryview(data)
-        poll = select.poll()
-        poll.register(self._shell.fileno(), select.POLLIN | select.POLLOUT)
+        view, fd = memoryview(data), self._shell.fileno()
         while view:
-            events = poll.poll(max(deadline - time.monotonic(), 0) * 1000)
+            try:
+                view = view[os.write(fd, view[:_CHUNK]) :]
+            except BlockingIOError:
+                pass
+            except OSError:
+                return "eof"
+            if not view:
+                break
+            events = yield fd, select.POLLIN | select.POLLOUT, max(deadline - time.monotonic(), 0)
             if not events:
                 return None
-            if events[0][1] & (select.POLLIN | select.POLLHUP | select.POLLERR):
-                found = self._read(0)
-                if found is not None:
-                    return found
-            if events[0][1] & select.POLLOUT:
-                try:
-                    view = view[os.write(self._shell.fileno(), view[:_CHUNK]) :]
-                except BlockingIOError:
-                    continue
-                except OSError:
-                    return "eof"
+            if events & ~select.POLLOUT and (found := self._read()) is not None:
+                return found
         return None
 
-    def _wait(self, deadline: float, ask: bool = True) -> re.Match[bytes] | Literal["eof"] | None:
+    def _wait(self, deadline: float, ask: bool = True) -> Turn[_Found]:
         """Read until the prompt, the end of the shell, the deadline, or a program that waits for somebody to type."""
         seen: int | None = None
+        fd = self._shell.fileno()
         while (left := deadline - time.monotonic()) > 0:
-            found = self._read(min(left, _QUIET_S))
-            if found is not None:
-                return found
-            if self._came:
+            if (yield fd, select.POLLIN, min(left, _QUIET_S)):
+                found = self._read()
+                if found is not None:
+                    return found
                 seen = None
                 continue
             if not ask:
@@ -261,17 +304,23 @@ class Terminal:
             seen = waiting
         return None
 
-    def _read(self, timeout_s: float) -> re.Match[bytes] | Literal["eof"] | None:
-        """Read once; `_came` tells whether anything was there."""
-        self._came = False
+    def _read(self) -> _Found:
+        """Read what is there; `_came` tells whether anything was."""
+        data = bytearray()
         try:
-            part = self._stream.read_nonblocking(65536, timeout=timeout_s)
-        except (pexpect.TIMEOUT, BlockingIOError):
-            return None
+            while len(data) < _MOST_AT_ONCE:
+                part = SpawnBase.read_nonblocking(self._stream, _CHUNK)  # fdspawn's own would poll before
+                data += part
+                if len(part) < _CHUNK // 2:
+                    break
+        except BlockingIOError:
+            pass
         except (pexpect.EOF, ConnectionError):
-            return "eof"
-        self._came = True
-        return self._capture.add(part)
+            if not data:
+                self._came = False
+                return "eof"
+        self._came = bool(data)
+        return self._capture.add(bytes(data)) if data else None
 
 
 class _Capture:
@@ -279,8 +328,12 @@ class _Capture:
 
     def __init__(self, nonce: bytes, limit: int) -> None:
         """Keep `limit` bytes of each end; take out the marks with `nonce`."""
-        self._mark = re.compile(_START + nonce + rb"(\+?):(\d+):(\d+):(e?):([^" + _END + rb"]*?)(\r?)\n" + _END)
+        name = rb"[^" + _START + _END + rb"]"
+        self._mark = re.compile(_START + nonce + rb"(\+?):(\d+):(\d*):(\+?\w*):(" + name + rb"*)" + _END + rb"(\r?)\n")
         self._mark_begins = _START + nonce
+        self._begun_mark = re.compile(
+            _START + nonce + rb"(?:\+?(?::\d*(?::\d*(?::\+?\w*(?::" + name + rb"*(?:" + _END + rb"\r?)?)?)?)?)?)?\Z"
+        )
         self._limit = limit
         self._wanted = 0
         self._prompted = False
@@ -295,14 +348,15 @@ class _Capture:
     def add(self, part: bytes) -> re.Match[bytes] | None:
         """Take in `part`; return the mark of the awaited end. Marks are no output."""
         start = max(len(self._tail) - _LONGEST_PROMPT, 0)
+        ending = self._tail.endswith((_END, _END + b"\r"))
         self._tail += part
         ended = None
-        if _END in part:
+        if ending or _END in part:
             matches = list(self._mark.finditer(bytes(self._tail[start:])))
             for match in matches:
                 repeated = match[1] and self._prompted  # PS1 says again what PROMPT_COMMAND said
                 self._prompted = not match[1]
-                if int(match[3]) == self._wanted and not repeated:
+                if int(match[3] or self._wanted) == self._wanted and not repeated:
                     ended = match
             for match in reversed(matches):
                 del self._tail[start + match.start() : start + match.end()]
@@ -330,8 +384,9 @@ class _Capture:
         """Return what was kept and forget it; a mark that has only begun is left, and an escape unless `whole`."""
         rest = self._begun(whole)
         if self._left_out:
-            del self._head[len(self._head) - unfinished(self._head) :]
-            output = Output(bytes(self._head), self._left_out, bytes(self._tail))
+            begun = unfinished(self._head)
+            head = bytes(self._head[: len(self._head) - begun])
+            output = Output(head, self._left_out + begun, bytes(self._tail))
         else:
             output = Output(bytes(self._head + self._tail))
         self._head, self._tail, self._left_out = bytearray(), rest, 0
@@ -341,8 +396,8 @@ class _Capture:
         """Cut off, and return, the beginning of a mark or an escape sequence at the end."""
         size = 0 if whole else unfinished(self._tail)
         mark = self._tail.rfind(_START, max(len(self._tail) - _LONGEST_PROMPT, 0))
-        begins = self._tail[mark : mark + len(self._mark_begins)]
-        if mark >= 0 and self._mark_begins.startswith(begins):
+        begun = bytes(self._tail[mark:]) if mark >= 0 else b""
+        if begun and (self._mark_begins.startswith(begun) or self._begun_mark.match(begun)):
             size = max(size, len(self._tail) - mark)
         rest = self._tail[len(self._tail) - size :]
         del self._tail[len(self._tail) - size :]

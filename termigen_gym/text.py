@@ -10,8 +10,8 @@ _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]+[0-~]|\[[0-?]*[ -/]*"
     r"|[0-~])"
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
-_NEEDS_WORK = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
+_NEEDS_WORK = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # What moves within the text: line ends, backspaces, erasing from the cursor on or in its line, to a column, up, down.
 _MOVE = re.compile(r"([\r\n\x08]|\x1b\[(?:\d{0,3}[GABK]|0?J))")
 _OVERWRITES = re.compile(r"[\r\x08]|\x1b\[\d{0,3}[GAK]")
@@ -76,24 +76,34 @@ def _play(text: str) -> str:
 
 def unfinished(data: bytes | bytearray) -> int:
     """Return how many bytes at the end of `data` are the beginning of an escape sequence or of a UTF-8 character."""
-    found = _UNFINISHED.search(data, max(len(data) - _LONGEST_SEQUENCE, 0))
+    start = max(len(data) - _LONGEST_SEQUENCE, 0)
+    if data.find(b"\x1b", start) < 0:
+        start = max(len(data) - 3, 0)  # no sequence, perhaps a character
+    found = _UNFINISHED.search(data, start)
     return len(data) - found.start() if found else 0
 
 
 @dataclass(frozen=True)
 class Clipped:
-    """A text within its limit; `left_out` counts the bytes (UTF-8) cut from its middle."""
+    """A text within its limit; `left_out` counts the bytes (UTF-8) that are missing from it."""
 
     text: str
     left_out: int = 0
 
 
-def clip(text: str, limit: int) -> Clipped:
-    """Keep the first and last halves of `text` when it is longer than `limit` characters, with a line that says so."""
+def clip(text: str, limit: int, missing: int = 0, gap: str = "") -> Clipped:
+    """Keep the first and last halves of `text` when it is longer than `limit` characters, with a line that says so.
+
+    `missing` bytes are already left out where `gap` stands, which may be in the middle that goes.
+    """
     if len(text) <= limit:
-        return Clipped(text)
+        return Clipped(text, missing)
     note_room = 80
     half = max((limit - note_room) // 2, 1)
     cut = text[half : len(text) - half]
     left_out = len(cut.encode("utf-8", "replace"))
-    return Clipped(f"{text[:half]}\n[... {left_out} bytes left out ...]\n{text[len(text) - half :]}", left_out)
+    if gap and gap in cut:
+        left_out += missing - len(gap)
+        missing = 0
+    text = f"{text[:half]}\n[... {left_out} bytes left out ...]\n{text[len(text) - half :]}"
+    return Clipped(text, missing + left_out)

@@ -14,18 +14,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .errors import VerifierError
-from .sandbox.base import Sandbox, pack
+from .sandbox.base import ExecResult, Sandbox, pack
 from .task import Task
 
 TESTS = "/tests"
 LOGS = "/logs/verifier"
 _OUTPUT_TAIL = 4000
 _REWARD_LIMIT = 4096
-# Fixed text; what it removes is whatever an agent may have prepared under our names.
-_PREPARE = (
-    "rm -rf /tests /logs/verifier && mkdir -p /tests /logs/verifier /logs/agent /logs/artifacts"
-    " && chmod 777 /logs/verifier"
-)
 # The lines of pytest's short summary; a parameter may hold blanks, and what follows " - " is the message.
 _SUMMARY = re.compile(r"^(PASSED|FAILED|ERROR|XFAIL|XPASS) (\S.*?)(?: - .*)?$", re.MULTILINE)
 
@@ -61,10 +56,9 @@ def verify(sandbox: Sandbox, task: Task) -> Verdict:
     config = task.config.verifier
     if task.config.metadata.processes_survive is False:
         sandbox.kill_processes()
-    prepared = sandbox.exec(["/bin/sh", "-c", _PREPARE], timeout_s=30, user="0", cwd="/")
-    if prepared.exit_code != 0:
-        raise VerifierError(f"{task.name}: expected fresh {TESTS} and {LOGS}, found: {prepared.text[-400:]}")
-    sandbox.put(pack(task.tests()), TESTS)
+    tests = {f"{TESTS}/{name}": file for name, file in task.tests().items()}
+    # Whatever an agent may have prepared under our names goes first.
+    sandbox.put(pack(tests, [LOGS]), removing=(TESTS, LOGS))
     started = time.monotonic()
     result = sandbox.exec(
         ["bash", f"{TESTS}/test.sh"], timeout_s=config.timeout_sec, user=config.user, env=plain_values(config.env)
@@ -75,9 +69,9 @@ def verify(sandbox: Sandbox, task: Task) -> Verdict:
             f"{task.name}: expected the tests to end within {config.timeout_sec:g} s, found them still running; "
             f"last output: {result.text[-400:]!r}"
         )
-    reward = _reward(sandbox, task.name, result.text)
-    tests = {name: outcome.lower() for outcome, name in _SUMMARY.findall(result.text)}
-    return Verdict(reward, tests, round(duration, 6), result.text[-_OUTPUT_TAIL:])
+    reward = _reward(sandbox, task.name, result)
+    outcomes = {name: outcome.lower() for outcome, name in _SUMMARY.findall(result.text)}
+    return Verdict(reward, outcomes, round(duration, 6), result.text[-_OUTPUT_TAIL:])
 
 
 def plain_values(env: Mapping[str, str]) -> dict[str, str]:
@@ -91,7 +85,7 @@ def plain_values(env: Mapping[str, str]) -> dict[str, str]:
 _VARIABLE = re.compile(r"\$\{\w+(?::-([^}]*))?\}")
 
 
-def _reward(sandbox: Sandbox, name: str, output: str) -> float:
+def _reward(sandbox: Sandbox, name: str, result: ExecResult) -> float:
     """Read reward.json, else reward.txt, as Harbor does."""
     for file, parse in (("reward.json", _from_json), ("reward.txt", float)):
         content = sandbox.read(f"{LOGS}/{file}", _REWARD_LIMIT)
@@ -107,7 +101,7 @@ def _reward(sandbox: Sandbox, name: str, output: str) -> float:
         return value
     raise VerifierError(
         f"{name}: expected {LOGS}/reward.txt or reward.json after the tests, found neither; "
-        f"last output: {output[-400:]!r}"
+        f"test.sh ended with exit code {result.exit_code}, last output: {result.text[-400:]!r}"
     )
 
 

@@ -106,6 +106,8 @@ class RecordEpisodes(gym.Wrapper[str, str, str, str]):
       ended="error" with error type "Abandoned"; one without any step is not stored.
     - It records what passes through it: put it around a CriticWrapper, not inside.
     - One that ends in a TermigenError is stored with that error, which is raised on.
+    - One in which a snapshot was restored is stored as ended="error" with error type "Restored": its steps are no
+      longer one line that could be replayed.
     - ``reset`` without a seed draws one from ``np_random``, so that each record can be replayed.
     - The recorder is not part of the environment: ``spec`` is that of the environment inside.
 
@@ -165,6 +167,8 @@ class RecordEpisodes(gym.Wrapper[str, str, str, str]):
 
     def _finish(self, ended: Ended, error: Mapping[str, str] | None = None) -> None:
         if self._buffer is not None:
+            if error is None and getattr(self.unwrapped, "restored", False):
+                ended, error = "error", {"type": "Restored", "message": "a snapshot was restored between two steps"}
             self._store.append(self._buffer.finish(ended, error=error))
         self._buffer = None
 

@@ -7,6 +7,7 @@ and on at least one.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,10 @@ def _engine_names() -> list[str]:
 
 
 ENGINES = _engine_names()
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # In a shell's background job; what the tests start, to interrupt it, would ignore that too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What can't be tried here is not collected; the first lines of a run say so. CI is root and has both engines.
 collect_ignore = [

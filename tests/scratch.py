@@ -18,7 +18,7 @@ import pexpect
 
 from termigen_gym.errors import ActionError
 from termigen_gym.sandbox.base import Shell
-from termigen_gym.sandbox.process import stopped, waiting_for_input
+from termigen_gym.sandbox.process import slept, stopped, waiting_for_input
 from termigen_gym.spaces import TerminalText
 from termigen_gym.task import Task, TaskConfig, TaskPaths
 from termigen_gym.terminal import Terminal
@@ -37,6 +37,9 @@ class HostShell(Shell):
 
     def waiting(self) -> int | None:
         return waiting_for_input(self._process.pid)
+
+    def slept(self) -> int | None:
+        return slept(self._process.pid)
 
     def stopped(self) -> bool:
         return stopped(self._process.pid)

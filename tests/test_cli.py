@@ -7,14 +7,16 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from termigen_gym import doctor
+from termigen_gym import conformance, doctor
 from termigen_gym.cli import app
+from termigen_gym.conformance import CASES, TALKS
 from termigen_gym.episode import PERTURBATION_KINDS
 from termigen_gym.errors import EngineMissing
 from termigen_gym.extras import EXTRAS
@@ -323,6 +325,43 @@ def test_doctor_without_an_engine_says_what_to_do(termigen: Termigen, monkeypatc
     assert done.code == 3
     assert "docker: install it" in done.out
     assert "auto takes: none" in done.out
+
+
+@pytest.fixture
+def few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of each contract."""
+    monkeypatch.setattr(conformance, "CASES", tuple(case for case in CASES if case.name in ("no_network", "leaving")))
+    monkeypatch.setattr(conformance, "TALKS", TALKS[:2])
+
+
+@pytest.mark.usefixtures("few_cases")
+def test_selfcheck_runs_both_contracts(termigen: Termigen, engine: Engine) -> None:
+    done = termigen("doctor", "--selfcheck", "--sandbox", engine.name, "--json")
+    assert done.code == 0
+    assert list(done.document["selfcheck"]) == [engine.name]
+    contracts = done.document["selfcheck"][engine.name]
+    assert {name: [result["ok"] for result in results] for name, results in contracts.items()} == {
+        "sandbox": [True, True],
+        "terminal": [True, True],
+    }
+    assert f"{engine.name}: terminal 2/2 0 failed" in done.err
+    shown = termigen("doctor", "--selfcheck", "--sandbox", engine.name).out
+    assert f"{engine.name}: sandbox: 2 of 2 as they should be" in shown
+
+
+@pytest.mark.usefixtures("few_cases")
+def test_selfcheck_says_what_is_not_as_it_should_be(
+    termigen: Termigen, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = replace(TALKS[0], turns=(replace(TALKS[0].turns[0], exit_code=1),))
+    monkeypatch.setattr(conformance, "TALKS", (wrong, TALKS[1]))
+    done = termigen("doctor", "--selfcheck", "--sandbox", engine.name)
+    assert done.code == 1
+    assert f"{engine.name}: terminal: 1 of 2 as they should be" in done.out
+    assert f"NOT {wrong.name}: {wrong.shows} AssertionError: turn 1" in done.out
+    done = termigen("doctor", "--selfcheck", "--sandbox", engine.name, "--json")
+    assert done.code == 1
+    assert "exit code" in done.document["selfcheck"][engine.name]["terminal"][0]["detail"]
 
 
 def test_bootstrap_of_what_is_there(termigen: Termigen, engine: Engine) -> None:

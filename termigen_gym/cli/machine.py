@@ -14,7 +14,6 @@ from .options import Epsilon, Json, Sandbox, SandboxName, Seed, TaskGlob, Worker
 _MB = 1_000_000
 
 if TYPE_CHECKING:
-    from ..conformance import CaseResult
     from ..demo import DemoResult
     from ..doctor import Diagnosis
     from ..score import Score
@@ -30,7 +29,8 @@ def doctor(
     """Show what this machine has.
 
     Engines, disk, packages, tasks; nothing is changed.
-    Exit code 3 when no engine answers, 1 when --selfcheck finds that one does not keep its contract.
+    --selfcheck runs the contracts of sandboxes and of terminals on each engine that answers.
+    Exit code 3 when no engine answers, 1 when --selfcheck finds that one does not keep its contracts.
     """
     from ..doctor import diagnose
     from .screen import print_json
@@ -39,13 +39,15 @@ def doctor(
     if not as_json:
         _show_diagnosis(found)
     asked = [state.name for state in found.engines if state.ok and sandbox in (SandboxName.auto, state.name)]
-    results = {name: _selfcheck(name, quiet=as_json) for name in asked} if selfcheck else {}
+    results = {name: _selfcheck(name) for name in asked} if selfcheck else {}
     if as_json:
-        cases = {name: [vars(result) for result in cases] for name, cases in results.items()}
-        print_json({**found.to_dict(), **({"selfcheck": cases} if selfcheck else {})})
+        print_json({**found.to_dict(), **({"selfcheck": results} if selfcheck else {})})
+    else:
+        for name, contracts in results.items():
+            _show_failures(name, contracts)
     if found.auto is None:
         raise typer.Exit(3)
-    if not all(result.ok for cases in results.values() for result in cases):
+    if not all(result["ok"] for contracts in results.values() for found in contracts.values() for result in found):
         raise typer.Exit(1)
 
 
@@ -69,19 +71,37 @@ def _yes(value: bool | None) -> str:
     return "?" if value is None else "yes" if value else "no"
 
 
-def _selfcheck(name: str, *, quiet: bool) -> list[CaseResult]:
-    from ..conformance import CASES, run_cases
+def _selfcheck(name: str) -> dict[str, list[dict[str, Any]]]:
+    """Run both contracts on an engine; return each one's results."""
+    from .. import conformance
+    from ..plan import Progress
     from ..sandbox import engine
-    from .screen import ERR, OUT
+    from .screen import progress
 
-    screen = ERR if quiet else OUT
-    results = []
-    for case in CASES:
-        (result,) = run_cases(engine(name), [case])
-        results.append(result)
-        mark, style = ("ok ", "green") if result.ok else ("NOT", "red")
-        screen.print(f"{mark} {name} {result.name}: {result.detail or result.shows}", style=style, markup=False)
-    return results
+    chosen = engine(name)
+    contracts = {
+        "sandbox": (conformance.run_cases(chosen, conformance.CASES), len(conformance.CASES)),
+        "terminal": (conformance.run_talks(chosen, conformance.TALKS), len(conformance.TALKS)),
+    }
+    found: dict[str, list[dict[str, Any]]] = {}
+    with progress() as on_progress:
+        for contract, (results, total) in contracts.items():
+            done = found[contract] = []
+            for result in results:
+                done.append(vars(result))
+                failed = sum(not one["ok"] for one in done)
+                on_progress(Progress(f"{name}: {contract}", len(done), total, f"{failed} failed"))
+    return found
+
+
+def _show_failures(name: str, contracts: dict[str, list[dict[str, Any]]]) -> None:
+    from .screen import OUT
+
+    for contract, results in contracts.items():
+        failed = [result for result in results if not result["ok"]]
+        OUT.print(f"{name}: {contract}: {len(results) - len(failed)} of {len(results)} as they should be", markup=False)
+        for result in failed:
+            OUT.print(f"  NOT {result['name']}: {result['shows']} {result['detail']}", style="red", markup=False)
 
 
 def bootstrap(

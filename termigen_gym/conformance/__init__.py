@@ -1,35 +1,68 @@
-"""What every sandbox engine must show: the contract of `termigen_gym.sandbox.base`, as cases that run anywhere.
+"""What every sandbox engine and its terminal must show, as tables that run anywhere.
 
-``termigen doctor --selfcheck`` runs them against the engines of a machine, and so may whoever writes an engine::
+`CASES` are the contract of `termigen_gym.sandbox.base`, `TALKS` that of `termigen_gym.terminal`. ``termigen doctor
+--selfcheck`` runs both against the engines of a machine, and so may whoever writes an engine::
 
-    from termigen_gym.conformance import run_cases
-    failures = [result for result in run_cases(MyEngine()) if not result.ok]
+    from termigen_gym.conformance import run_cases, run_talks
+    engine = MyEngine()
+    failures = [result for result in (*run_cases(engine), *run_talks(engine)) if not result.ok]
 
-The cases need no network and build on `images.BASE` alone.
+The cases need no network and build on `images.BASE` alone; so do most talks, others need Debian's packages for a second
+image.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..errors import TermigenError
-from ..sandbox.base import Engine, Image
-from . import commands, files, images, life, limits, shells, world
+from ..sandbox.base import Engine
+from . import (
+    commands,
+    files,
+    images,
+    life,
+    limits,
+    networks,
+    shells,
+    snapshots,
+    talks_commands,
+    talks_harm,
+    talks_jobs,
+    talks_output,
+    talks_programs,
+    talks_shell,
+    world,
+)
 from .case import Case
 from .image import conformance_image
+from .talk import Stage, Talk
 
-__all__ = ["CASES", "Case", "CaseResult", "conformance_image", "run_cases"]
+__all__ = ["CASES", "TALKS", "Case", "CaseResult", "Stage", "Talk", "conformance_image", "run_cases", "run_talks"]
 
 CASES: tuple[Case, ...] = tuple(
-    case for module in (images, commands, files, shells, world, limits, life) for case in module.cases.all
+    case
+    for module in (images, commands, files, shells, world, networks, limits, life, snapshots)
+    for case in module.cases.all
+)
+
+
+TALKS: tuple[Talk, ...] = (
+    *talks_commands.TALKS,
+    *talks_output.TALKS,
+    *talks_programs.TALKS,
+    *talks_jobs.TALKS,
+    *talks_shell.TALKS,
+    *talks_harm.TALKS,
 )
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What a case came to; `detail` says what was expected and found, "" where all is well."""
+    """What a case or a talk came to; `detail` says what was expected and found, "" where all is well."""
 
     name: str
     shows: str
@@ -38,21 +71,29 @@ class CaseResult:
     duration_s: float
 
 
-def run_cases(engine: Engine, cases: Sequence[Case] | None = None) -> list[CaseResult]:
-    """Run `cases`, by default all, one after the other.
+def run_cases(engine: Engine, cases: Sequence[Case] = CASES) -> Iterator[CaseResult]:
+    """Run `cases` one after the other.
 
     Raises:
         SandboxError: the image for the cases could not be built.
     """
     image = conformance_image(engine)
-    return [_run(case, engine, image) for case in (CASES if cases is None else cases)]
+    for case in cases:
+        yield _result(case, partial(case.run, engine, image))
 
 
-def _run(case: Case, engine: Engine, image: Image) -> CaseResult:
+def run_talks(engine: Engine, talks: Sequence[Talk] = TALKS) -> Iterator[CaseResult]:
+    """Play `talks` one after the other; one whose image can't be built is not ok."""
+    with Stage(engine) as stage:
+        for talk in talks:
+            yield _result(talk, partial(stage.play, talk))
+
+
+def _result(what: Case | Talk, run: Callable[[], None]) -> CaseResult:
     started = time.monotonic()
     detail = ""
     try:
-        case.run(engine, image)
+        run()
     except (AssertionError, TermigenError) as error:
         detail = f"{type(error).__name__}: {error}"
-    return CaseResult(case.name, case.shows, not detail, detail, time.monotonic() - started)
+    return CaseResult(what.name, what.shows, not detail, detail, time.monotonic() - started)

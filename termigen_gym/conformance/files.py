@@ -137,3 +137,27 @@ def put_links(box: Sandbox) -> None:
             "hostile" not in Path("/etc/passwd").read_text(encoding="utf-8", errors="replace"), "the host's own file"
         )
     expect(box.alive(), "the sandbox alive")
+
+
+@cases.in_sandbox
+def put_removing(box: Sandbox) -> None:
+    """What is to make room is removed first, whatever it is; a link there leads nowhere."""
+    output(
+        box,
+        "mkdir -p /opt/link /opt/kept /opt/full/a/b; echo kept >/opt/kept/file; ln -s /opt/kept /opt/link/old; "
+        "echo old >/opt/full/a/b/file; chmod 000 /opt/full/a; echo old >/opt/file; ln -s /opt/kept /opt/to-kept",
+        user=0,
+    )
+    gone = ("/opt/full", "/opt/file", "/opt/link", "/opt/to-kept", "/opt/never-there", "/opt/file/below")
+    box.put(pack({"full/new": TreeFile(b"new")}), "/opt", removing=gone)
+    equal(output(box, "cd /opt; ls -d full/* file link to-kept kept/* 2>/dev/null || true"), "full/new\nkept/file\n")
+
+
+@cases.in_sandbox
+def put_removing_deep(box: Sandbox) -> None:
+    """Folders nested deeper than a path may be long, and the image's own, are removed as well."""
+    path = "/".join(["deep"] * 600)
+    deeper = f"mkdir -p new/{path} && mv deep new/{path}/ 2>/dev/null; mv new deep"
+    output(box, f"cd /tmp; for i in 1 2 3; do {deeper}; done")
+    box.put(pack({"new": TreeFile(b"new")}), "/tmp", removing=("/tmp/deep", "/usr/share/doc"))
+    equal(output(box, "ls -d /tmp/new /tmp/deep /usr/share/doc 2>/dev/null || true"), "/tmp/new\n")

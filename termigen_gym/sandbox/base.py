@@ -4,7 +4,7 @@ An `Engine` builds images and starts sandboxes. A `Sandbox` is one running copy 
 What every engine guarantees:
 
 - The image as it is: file tree untouched, WORKDIR, ENV, USER and ENTRYPOINT honoured.
-- No network unless `Limits.network` is "public". CPU, memory, processes and disk are capped (docs/engines.md says how).
+- No network unless `Limits.network` asks for it. CPU, memory, processes and disk are capped (docs/engines.md says how).
 - No host path, no host environment variable and no host process is visible inside.
 - A failure of the engine raises SandboxError (SandboxDied when the sandbox is gone). A command that fails is a result.
 - Sandboxes do not outlive the process that started them: `stop` is idempotent, a killed owner's sandboxes are removed
@@ -15,18 +15,19 @@ Engines are safe to use from many threads; a sandbox belongs to one thread at a 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import posixpath
 import tarfile
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..errors import SandboxError
+from ..errors import SandboxDied, SandboxError
 from ..task import Healthcheck, TreeFile
 
 OUTPUT_LIMIT = 4 * 1024 * 1024
@@ -42,14 +43,17 @@ class Limits:
 
     Attributes:
         cpus: cores. memory_mb, storage_mb: MiB. pids: processes and threads.
-        network: "none", or "public" for the host's network through the engine's address translation.
+        network: "none"; "public" for the world through the engine's address translation; "allowlist" for nothing but
+            `allowed_hosts`, by HTTP through a proxy.
+        allowed_hosts: names, "*.suffix" or addresses, each with ":port" or without (then 80 and 443).
     """
 
     cpus: float = 1.0
     memory_mb: int = 2048
     storage_mb: int = 10240
     pids: int = 512
-    network: Literal["none", "public"] = "none"
+    network: Literal["none", "public", "allowlist"] = "none"
+    allowed_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,15 +149,60 @@ class Shell(ABC):
         """
 
     @abstractmethod
-    def stopped(self) -> bool:
-        """Return whether the shell itself was stopped by a signal, so that it does nothing more by itself.
+    def slept(self) -> int | None:
+        """Return the number that `waiting` would while the shell itself is what waits; cheaper, and not looked at."""
 
-        False as well where the engine can't tell.
+    @abstractmethod
+    def stopped(self) -> bool:
+        """Return whether the shell itself was stopped by a signal or has ended: it does nothing more by itself.
+
+        One that has ended leaves the stream open while a job of it keeps the terminal. False as well where the engine
+        can't tell.
         """
 
     @abstractmethod
     def close(self) -> None:
         """Hang up: the shell and its foreground job get SIGHUP, the descriptor is closed. Idempotent."""
+
+
+class Snapshot:
+    """A sandbox's file tree as it was at one moment. It goes with its sandbox at the latest.
+
+    Attributes:
+        name: the engine's.
+    """
+
+    def __init__(self, sandbox: Sandbox, name: str, drop: Callable[[], None]) -> None:
+        """Hold what `drop` gives back."""
+        self.name = name
+        self._sandbox = sandbox
+        self._drop: Callable[[], None] | None = drop
+
+    @property
+    def open(self) -> bool:
+        """Whether it can be restored yet: it was not closed, and its sandbox not stopped."""
+        return self._drop is not None and self._sandbox.alive()
+
+    def name_for(self, sandbox: Sandbox) -> str:
+        """Return the name, for `sandbox` to be restored.
+
+        Raises:
+            SandboxError: it was taken of another sandbox, or is closed. SandboxDied: the sandbox is gone.
+        """
+        if sandbox is not self._sandbox:
+            raise SandboxError("restore: expected a snapshot of this sandbox, found one of another")
+        if not sandbox.alive():
+            raise SandboxDied("restore: expected the sandbox running, found it gone, and its snapshots with it")
+        if self._drop is None:
+            raise SandboxError("restore: expected an open snapshot, found one that was closed")
+        return self.name
+
+    def close(self) -> None:
+        """Give its room back. Idempotent, also after the end of its sandbox."""
+        drop, self._drop = self._drop, None
+        if drop is not None:
+            with contextlib.suppress(SandboxDied):
+                drop()
 
 
 class Sandbox(ABC):
@@ -189,8 +238,10 @@ class Sandbox(ABC):
         """
 
     @abstractmethod
-    def put(self, archive: bytes, to: str = "/") -> None:
+    def put(self, archive: bytes, to: str = "/", removing: Sequence[str] = ()) -> None:
         """Unpack a tar `archive` (see `pack`) below the directory `to`, as root; missing parents are made.
+
+        What lies at the absolute paths of `removing` is removed before, with all that is in it.
 
         Raises:
             SandboxDied: the sandbox is gone. SandboxError: the engine failed or the disk is full.
@@ -220,6 +271,29 @@ class Sandbox(ABC):
     @abstractmethod
     def kill_processes(self) -> None:
         """Kill every process inside but the first (the one that keeps the sandbox)."""
+
+    @abstractmethod
+    def snapshot(self) -> Snapshot:
+        """Keep the file tree as it is now. Programs run on; what one writes at this moment may be kept in half.
+
+        docs/engines.md says what an engine can't keep. The snapshot can be restored any number of times, before and
+        after others, as long as it is not closed and the sandbox not stopped.
+
+        Raises:
+            SandboxDied: the sandbox is gone. SandboxError: the engine failed or there is no room for it; the sandbox
+            goes on.
+        """
+
+    @abstractmethod
+    def restore(self, snapshot: Snapshot) -> None:
+        """Kill every process inside and put the file tree back as it was; this object goes on, with the same limits.
+
+        Nothing that ran is started again, the image's ENTRYPOINT neither, and shells are gone.
+
+        Raises:
+            SandboxDied: the sandbox is gone. SandboxError: the snapshot is not open or of another sandbox, and nothing
+            was done; or the engine failed.
+        """
 
     @abstractmethod
     def alive(self) -> bool:

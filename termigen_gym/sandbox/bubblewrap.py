@@ -30,9 +30,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import EngineMissing, SandboxDied, SandboxError
-from .base import OUTPUT_LIMIT, Built, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell
+from .allowlist import Allowlist
+from .base import OUTPUT_LIMIT, Built, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell, Snapshot
 from .buildah import BuildahStore, store_folder
-from .process import owner_id, stopped, sweep_owners, waiting_for_input
+from .master import PtyShell
+from .process import owner_id, sweep_owners
+from .proxy import PORT, Proxy, variables
 
 _MIB = 1024 * 1024
 _DISK_LIMIT_MB = 4096
@@ -44,11 +47,15 @@ _KILLED = 128 + signal.SIGKILL
 _READY = "termigen: the entrypoint has come to its command"
 # Each command carries a number of its own as a limit that the kernel does not enforce, and so does all that it starts.
 _marks = itertools.count(1 << 50)
-_INSTALL = "install it, e.g. `apt-get install bubblewrap buildah mmdebstrap uidmap`"
+_INSTALL = "install it, e.g. `apt-get install bubblewrap buildah mmdebstrap slirp4netns uidmap`"
 _OWN_FILES = {
     "/etc/hosts": "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\ttermigen\n",
     "/etc/hostname": "termigen\n",
 }
+
+
+# The host's name servers, as slirp4netns shows them inside.
+_SLIRP_FILES = {"/etc/resolv.conf": "nameserver 10.0.2.3\n"}
 
 
 @dataclass(frozen=True)
@@ -204,14 +211,10 @@ class BubblewrapEngine(Engine):
         self, image: Image, limits: Limits, env: Mapping[str, str] | None = None, folders: Sequence[str] = ()
     ) -> Sandbox:
         """See `Engine.start`."""
-        if limits.network == "public":
-            raise SandboxError(
-                'network: expected "none" on the bubblewrap engine, found "public"; '
-                'use sandbox="docker" or network="none"'
-            )
+        proxied = variables() if limits.network == "allowlist" else {}
         held = self._store.hold(image)
         try:
-            return self._start(image, limits, {**image.env, **(env or {})}, folders, held)
+            return self._start(image, limits, {**image.env, **proxied, **(env or {})}, folders, held)
         except BaseException:
             held.close()
             raise
@@ -219,32 +222,35 @@ class BubblewrapEngine(Engine):
     def _start(
         self, image: Image, limits: Limits, env: Mapping[str, str], folders: Sequence[str], held: IO[str]
     ) -> Sandbox:
+        slirp = _slirp() if limits.network == "public" else ""
+        allowed = Allowlist(limits.allowed_hosts) if limits.network == "allowlist" else None
         layers = self._store.layers(image)
         name = uuid.uuid4().hex[:12]
         disk = min(limits.storage_mb, _DISK_LIMIT_MB)
         client = self._launcher()
-        client.ask(
-            {
-                "op": "start",
-                "box": name,
-                "layers_folder": str(layers.folder),
-                "layers": layers.names,
-                # buildah leaves an empty WORKDIR out of the image
-                "folders": {image.workdir: None, **dict.fromkeys(folders, 0o777)},
-                "files": _OWN_FILES,
-                "limits": {
-                    "cpus": limits.cpus,
-                    # Files written lie in memory and count there as well, so they get room of their own.
-                    "memory_bytes": (limits.memory_mb + disk) * _MIB,
-                    "storage_bytes": disk * _MIB,
-                    "pids": limits.pids,
-                    "network": limits.network,
-                },
-            }
-        )
-        box = BubblewrapSandbox(client, name, image, limits, env, held)
+        start: dict[str, Any] = {
+            "op": "start",
+            "again": False,
+            "box": name,
+            "layers_folder": str(layers.folder),
+            "layers": layers.names,
+            # buildah leaves an empty WORKDIR out of the image
+            "folders": {image.workdir: None, **dict.fromkeys(folders, 0o777)},
+            "files": {**_OWN_FILES, **(_SLIRP_FILES if slirp else {})},
+            "limits": {
+                "cpus": limits.cpus,
+                # Files written lie in memory and count there as well, so they get room of their own.
+                "memory_bytes": (limits.memory_mb + disk) * _MIB,
+                "storage_bytes": disk * _MIB,
+                "pids": limits.pids,
+            },
+            "slirp": slirp,
+        }
+        client.ask(start)
+        box = BubblewrapSandbox(client, start, image, limits, env, allowed, held)
         self._boxes.add(box)
         try:
+            box.open_network()
             if image.entrypoint:
                 box.run_entrypoint()
         except BaseException:
@@ -285,6 +291,21 @@ def _close_at_exit(reference: weakref.ref[BubblewrapEngine]) -> None:
         engine.close()
 
 
+def _slirp() -> str:
+    """Return slirp4netns, which a network needs.
+
+    Raises:
+        EngineMissing: it is not installed.
+    """
+    path = shutil.which("slirp4netns")
+    if path is None:
+        raise EngineMissing(
+            'bubblewrap engine: expected the program slirp4netns for a task with network "public", found none; install '
+            'it, e.g. `apt-get install slirp4netns`, use sandbox="docker", or play without: network="none"'
+        )
+    return path
+
+
 def _program(name: str) -> str:
     path = shutil.which(name)
     if path is None:
@@ -296,13 +317,24 @@ class BubblewrapSandbox(Sandbox):
     """One overlay and the namespaces around it, held by the launcher."""
 
     def __init__(
-        self, client: _Client, name: str, image: Image, limits: Limits, env: Mapping[str, str], held: IO[str]
+        self,
+        client: _Client,
+        start: dict[str, Any],
+        image: Image,
+        limits: Limits,
+        env: Mapping[str, str],
+        allowed: Allowlist | None,
+        held: IO[str],
     ) -> None:
         """Take over a sandbox that the launcher has started, and what keeps its image from being discarded."""
         self.image = image
         self._held = held
         self._client = client
-        self._name = name
+        self._start = start
+        self._name: str = start["box"]
+        self._snapshots = itertools.count(1)
+        self._allowed = allowed
+        self._proxy: Proxy | None = None
         self._env = dict(env)
         self._rlimits = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 65536}
         if not client.groups:
@@ -330,14 +362,14 @@ class BubblewrapSandbox(Sandbox):
             raise SandboxDied(f"sandbox {self._name}: expected {argv[0]!r} to end, found the sandbox gone")
         return result
 
-    def put(self, archive: bytes, to: str = "/") -> None:
+    def put(self, archive: bytes, to: str = "/", removing: Sequence[str] = ()) -> None:
         """See `Sandbox.put`."""
         body = os.memfd_create("archive", os.MFD_CLOEXEC)
         try:
             with open(os.dup(body), "wb") as file:
                 file.write(archive)
             os.lseek(body, 0, os.SEEK_SET)
-            request = {"op": "put", "box": self._name, "to": to}
+            request = {"op": "put", "box": self._name, "to": to, "removing": list(removing)}
             with _Pipe() as pipe, self._send(request, [body, pipe.write_end]) as channel:
                 pipe.close_write()
                 done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing)
@@ -364,12 +396,48 @@ class BubblewrapSandbox(Sandbox):
         request |= {"argv": ["/bin/bash", "-i"], "cwd_or_root": True}
         with self._send(request) as channel:
             reply = receive(channel)
-        return BubblewrapShell(reply.fds[0], reply.body["pid"])
+        return PtyShell(reply.fds[0], reply.body["pid"])
 
     def kill_processes(self) -> None:
         """See `Sandbox.kill_processes`."""
         with self._send({"op": "kill", "box": self._name, "mark": None}) as channel:
             receive(channel)
+
+    def snapshot(self) -> Snapshot:
+        """See `Sandbox.snapshot`."""
+        number = next(self._snapshots)
+        # All snapshots of a sandbox have as much room as its disk.
+        self._copy("snapshot", number, room=self._start["limits"]["storage_bytes"])
+        return Snapshot(self, str(number), lambda: self._copy("drop", number))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """See `Sandbox.restore`."""
+        number = int(snapshot.name_for(self))
+        try:
+            self._copy("rewind", number)
+            self._client.ask({**self._start, "again": True})
+            self.open_network()
+        except SandboxError as error:
+            self.stop()  # half a tree is none
+            raise SandboxDied(f"{error}; the sandbox is gone") from None
+        except BaseException:
+            self.stop()
+            raise
+
+    def _copy(self, operation: str, number: int, **more: int) -> None:
+        """Let the launcher copy or remove a tree, and wait for it."""
+        request = {"op": operation, "box": self._name, "snapshot": number, **more}
+        with self._send(request) as channel:
+            channel.settimeout(_COPY_TIMEOUT_S)
+            try:
+                code = receive(channel).body["exit"]
+            except TimeoutError:
+                code = None
+            except SandboxError as error:
+                kept = "; close snapshots that are not needed" if "No space left" in str(error) else ""
+                raise type(error)(f"sandbox {self._name}: {operation}: {error}{kept}") from None
+        if code != 0:
+            raise SandboxError(f"sandbox {self._name}: {operation}: expected exit code 0, found {code}")
 
     def alive(self) -> bool:
         """See `Sandbox.alive`."""
@@ -388,7 +456,26 @@ class BubblewrapSandbox(Sandbox):
             self._stopped = True
             with contextlib.suppress(SandboxError):
                 self._client.ask({"op": "stop", "box": self._name})
+            self._close_network()
             self._held.close()
+
+    def open_network(self) -> None:
+        """Serve the sandbox's network namespace, which is new, by a proxy, where there is an allowlist.
+
+        Raises:
+            SandboxError: it can't be.
+        """
+        if self._allowed is not None:
+            self._close_network()
+            proxy = Proxy(self._allowed)
+            reply = self._client.ask({"op": "listen", "box": self._name, "port": PORT})
+            proxy.serve(socket.socket(fileno=reply.fds[0]))
+            self._proxy = proxy
+
+    def _close_network(self) -> None:
+        proxy, self._proxy = self._proxy, None
+        if proxy is not None:
+            proxy.close()
 
     def run_entrypoint(self) -> None:
         """Run the image's ENTRYPOINT with a command that waits, and return when it has come to that command.
@@ -448,32 +535,6 @@ class BubblewrapSandbox(Sandbox):
 
     def _failure(self, text: str) -> SandboxError:
         return SandboxError(text) if self.alive() else SandboxDied(f"{text} (the sandbox is gone)")
-
-
-class BubblewrapShell(Shell):
-    """The master of a terminal inside."""
-
-    def __init__(self, master: int, pid: int) -> None:
-        self._master = master
-        self._pid = pid
-
-    def fileno(self) -> int:
-        """See `Shell.fileno`."""
-        return self._master
-
-    def waiting(self) -> int | None:
-        """See `Shell.waiting`."""
-        return waiting_for_input(self._pid)
-
-    def stopped(self) -> bool:
-        """See `Shell.stopped`."""
-        return stopped(self._pid)
-
-    def close(self) -> None:
-        """See `Shell.close`."""
-        if self._master >= 0:
-            os.close(self._master)
-            self._master = -1
 
 
 def _nothing() -> None:

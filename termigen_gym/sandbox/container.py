@@ -6,22 +6,31 @@ import base64
 import contextlib
 import json
 import os
+import select
 import signal
 import tarfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import docker
 import requests
 
 from ..errors import SandboxDied, SandboxError
+from ..screen import COLUMNS, LINES
 from . import inside
-from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell
+from .allowlist import Allowlist
+from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell, Snapshot
+from .commits import commit, discard
 from .daemon import API_TIMEOUT_S, Dialect, daemon, remove
 from .hijack import Output, Stream, drain
-from .process import stopped, waiting_for_input
+from .launcher.system import Refused
+from .launcher.tree import open_file, parts, unpack
+from .master import PtyShell, open_terminal
+from .nearby import is_inside, owner_of, tree_of
+from .netns import listener_in
+from .process import slept, stopped, waiting_for_input
+from .proxy import PORT, Proxy
 
 _KILL_S = 5.0
 _SHELL_S = 60.0
@@ -36,15 +45,36 @@ class DockerSandbox(Sandbox):
     """One container."""
 
     def __init__(
-        self, client: docker.APIClient, container: str, image: Image, dialect: Dialect, owed: set[str]
+        self,
+        client: docker.APIClient,
+        container: str,
+        again: Callable[[str], str],
+        room: int,
+        image: Image,
+        dialect: Dialect,
+        owed: set[str],
+        nearby: bool,
     ) -> None:
-        """Take over a container; one that can't be removed because the daemon is gone comes into `owed`."""
+        """Take over a container; one that can't be removed because the daemon is gone comes into `owed`.
+
+        `again` creates another one like it of an image's id; a snapshot may have `room` bytes. `nearby`: reach past the
+        daemon where that can be done (see nearby.py).
+        """
         self.image = image
+        self._again = again
+        self._room = room
+        self._snapshots: set[str] = set()
+        self._closed_snapshots: set[str] = set()  # what the daemon could not remove yet
+        self._allowed: Allowlist | None = None
+        self._proxy: Proxy | None = None
         self._dialect = dialect
         self._owed = owed
+        self._stopped = False
         self._client = client
         self._id = container
         self._name = f"sandbox {container[:12]}"
+        self._nearby = nearby
+        self._first = 0
 
     def exec(
         self,
@@ -75,9 +105,19 @@ class DockerSandbox(Sandbox):
                     drain(stream, output, time.monotonic() + _KILL_S)
         return ExecResult(code, output.data, output.truncated)
 
-    def put(self, archive: bytes, to: str = "/") -> None:
+    def put(self, archive: bytes, to: str = "/", removing: Sequence[str] = ()) -> None:
         """See `Sandbox.put`."""
-        with daemon(f"{self._name}: put below {to}"):
+        what = f"{self._name}: put below {to}"
+        with self._tree() as top:
+            if top is not None:
+                with _reaching(what):
+                    unpack(top, archive, to, removing)
+                return
+        if removing:
+            removed = self.exec(["rm", "-rf", "--", *removing], timeout_s=_SHELL_S, user=0, cwd="/")
+            if removed.exit_code != 0:
+                raise SandboxError(f"{what}: expected to remove {', '.join(removing)}, found: {removed.text}")
+        with daemon(what):
             try:
                 self._client.put_archive(self._id, to, archive)
             except docker.errors.NotFound:
@@ -88,6 +128,10 @@ class DockerSandbox(Sandbox):
 
     def read(self, path: str, limit: int = OUTPUT_LIMIT) -> bytes | None:
         """See `Sandbox.read`."""
+        with self._tree() as top:
+            if top is not None:
+                with _reaching(f"{self._name}: read {path}"):
+                    return _contents(top, path, limit)
         with daemon(f"{self._name}: read {path}"):
             for _ in range(2):  # the daemon resolves a whole chain of links at once
                 with self._archive(path) as response:
@@ -104,21 +148,52 @@ class DockerSandbox(Sandbox):
     def open_shell(self, *, user: str | int | None = None, cwd: str | None = None, env: Mapping[str, str]) -> Shell:
         """See `Sandbox.open_shell`."""
         command = inside.shell(cwd or self.image.workdir)
+        env = {"TERM": "xterm-256color", **env}
+        with self._tree() as top:
+            if top is not None:
+                return self._shell_in(top, command, user, env)
         deadline = time.monotonic() + _SHELL_S
         with daemon(f"{self._name}: open a shell"):
-            run = self._exec_create(command, user=user, cwd="/", env={"TERM": "xterm-256color", **env}, terminal=True)
+            run = self._exec_create(command, user=user, cwd="/", env=env, stdin=True, terminal=True)
             stream = self._attach(run, terminal=True)
             try:
                 hello = stream.read_line(deadline).split()
                 if hello[:1] != [b"shell"]:
                     raise self._no_shell(run, b" ".join(hello).decode("utf-8", "replace"))
-                self._client.exec_resize(run, height=24, width=80)
+                self._client.exec_resize(run, height=LINES, width=COLUMNS)
                 stream.write(b"\n")
                 stream.read_line(deadline)  # the terminal's echo of what woke it
             except BaseException:
                 stream.close()
                 raise
-        return DockerShell(self, stream, int(hello[1]), self._host_pid(run))
+        return DockerShell(self, self._id, stream, int(hello[1]), self._host_pid(run))
+
+    def _shell_in(self, top: int, command: Sequence[str], user: str | int | None, env: Mapping[str, str]) -> Shell:
+        """Open a shell on a terminal that we make in the container's tree: nothing stands between it and us then."""
+        deadline = time.monotonic() + _SHELL_S
+        with daemon(f"{self._name}: open a shell"):
+            run = self._exec_create(command, user=user, cwd="/", env=env, stdin=True)
+            with contextlib.closing(self._attach(run)) as stream:
+                said = Output(OUTPUT_LIMIT)
+                while b"\n" not in said.data and (data := stream.read(deadline)):
+                    said.feed(data)
+                if not said.data.startswith(b"shell "):
+                    raise self._no_shell(run, said.data.decode("utf-8", "replace").strip())
+                pid = self._pid_of(run)
+                with _reaching(f"{self._name}: open a terminal"):
+                    master, slave, name = open_terminal(top, owner_of(pid))
+                try:
+                    stream.write(f"{name}\n".encode())
+                    while not _has_said_a_line(master):
+                        if time.monotonic() > deadline or not self._client.exec_inspect(run)["Running"]:
+                            drain(stream, said, time.monotonic())
+                            raise self._no_shell(run, said.data.decode("utf-8", "replace").strip())
+                except BaseException:
+                    os.close(master)
+                    raise
+                finally:
+                    os.close(slave)
+        return PtyShell(master, pid)
 
     def kill_processes(self) -> None:
         """See `Sandbox.kill_processes`."""
@@ -144,6 +219,61 @@ class DockerSandbox(Sandbox):
                     return True
         return False
 
+    def snapshot(self) -> Snapshot:
+        """See `Sandbox.snapshot`."""
+        with daemon(f"{self._name}: snapshot"):
+            made = commit(self._client, self._id, self._room)
+        self._snapshots.add(made)
+        return Snapshot(self, made, lambda: self._drop(made))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """See `Sandbox.restore`."""
+        before = self._id
+        with daemon(f"{self._name}: restore"):
+            after = self._again(snapshot.name_for(self))
+            try:
+                self._client.start(after)
+                if not remove(self._client, before):
+                    raise SandboxDied(f"{self._name}: restore: expected it running, found it stopped")
+            except BaseException:
+                remove(self._client, after)
+                raise
+            self._id = after
+            if self._allowed is not None:
+                self._close_network()
+                self.serve_network(self._allowed)
+            discard(self._client, self._closed_snapshots)
+
+    def serve_network(self, allowed: Allowlist) -> None:
+        """Serve the container's network namespace, which has nothing else, by a proxy to the `allowed` hosts.
+
+        Raises:
+            SandboxError: the namespace can't be entered.
+        """
+        proxy, self._allowed = Proxy(allowed), allowed
+        pid = int(self._client.inspect_container(self._id)["State"]["Pid"])
+        try:
+            if not is_inside(pid, self._id):
+                raise ProcessLookupError(f"process {pid} is none of it on this machine")
+            proxy.serve(listener_in(pid, PORT))
+        except OSError as error:
+            raise SandboxError(
+                f'{self._name}: network: expected this process to be root on the daemon\'s machine, as "allowlist" '
+                f'needs on the docker engine, found: {error}; use sandbox="bubblewrap", or network="none"'
+            ) from None
+        self._proxy = proxy
+
+    def _close_network(self) -> None:
+        proxy, self._proxy = self._proxy, None
+        if proxy is not None:
+            proxy.close()
+
+    def _drop(self, snapshot: str) -> None:
+        self._snapshots.discard(snapshot)
+        self._closed_snapshots.add(snapshot)
+        with daemon(f"{self._name}: drop a snapshot"):
+            discard(self._client, self._closed_snapshots)
+
     def alive(self) -> bool:
         """See `Sandbox.alive`."""
         try:
@@ -154,8 +284,13 @@ class DockerSandbox(Sandbox):
 
     def stop(self) -> None:
         """See `Sandbox.stop`."""
+        self._stopped = True
+        self._close_network()
         try:
             remove(self._client, self._id)
+            with daemon(f"{self._name}: remove snapshots"):
+                self._closed_snapshots |= self._snapshots
+                discard(self._client, self._closed_snapshots)
         except SandboxDied:
             self._owed.add(self._id)
 
@@ -187,15 +322,29 @@ class DockerSandbox(Sandbox):
                     f"found exit code {code}: {output.data[-800:].decode('utf-8', 'replace')}"
                 )
 
-    def hang_up(self, pid: int, host_pid: int | None) -> None:
-        """Send SIGHUP to a shell, by its number inside and, where it has one here, on this machine."""
+    def hang_up(self, container: str, pid: int, host_pid: int | None) -> None:
+        """Send SIGHUP to a shell of a container, by its number inside and, where it has one here, on this machine."""
+        if container != self._id:
+            return  # it went with the container that a restored snapshot replaced
         with contextlib.suppress(SandboxError), daemon(self._name):
-            if host_pid is not None and _is_inside(host_pid, self._id):
+            if host_pid is not None and is_inside(host_pid, self._id):
                 with contextlib.suppress(PermissionError):
                     os.kill(host_pid, signal.SIGHUP)
                     return
             run = self._exec_create(inside.hang_up(pid), user=0, cwd="/", env={})
             self._client.exec_start(run, detach=True)
+
+    @contextlib.contextmanager
+    def _tree(self) -> Iterator[int | None]:
+        """A descriptor of the container's file tree, None where only the daemon reaches it."""
+        if not self._nearby:
+            yield None
+            return
+        if not is_inside(self._first, self._id):
+            with daemon(self._name):
+                self._first = int(self._client.inspect_container(self._id)["State"]["Pid"])
+        with tree_of(self._id, self._first) as top:
+            yield top
 
     def _exec_create(
         self,
@@ -204,6 +353,7 @@ class DockerSandbox(Sandbox):
         user: str | int | None,
         cwd: str | None,
         env: Mapping[str, str],
+        stdin: bool = False,
         terminal: bool = False,
     ) -> str:
         created = self._client.exec_create(
@@ -212,7 +362,7 @@ class DockerSandbox(Sandbox):
             user=str(user if user is not None else self.image.user or 0),
             workdir=cwd or self.image.workdir,
             environment=dict(env),
-            stdin=terminal,
+            stdin=stdin,
             tty=terminal,
         )
         return str(created["Id"])
@@ -254,6 +404,8 @@ class DockerSandbox(Sandbox):
 
     def _see_alive(self) -> None:
         """Raise SandboxDied where a command died because its container did, which the daemon may not know yet."""
+        if self._stopped:
+            raise SandboxDied(f"{self._name}: expected it running, found it stopped")
         run = self._exec_create(["/bin/sh", "-c", ":"], user=0, cwd="/", env={})
         with contextlib.closing(self._attach(run)) as stream:
             drain(stream, Output(0), time.monotonic() + API_TIMEOUT_S)
@@ -304,15 +456,24 @@ class DockerSandbox(Sandbox):
     def _host_pid(self, run: str) -> int | None:
         """Return a command's process number on this machine; None where the daemon runs elsewhere."""
         with daemon(self._name):
-            pid = int(self._client.exec_inspect(run)["Pid"])
-        return pid if _is_inside(pid, self._id) else None
+            pid = self._pid_of(run)
+        return pid if is_inside(pid, self._id) else None
+
+    def _pid_of(self, run: str) -> int:
+        """Return a running command's number on the daemon's machine; Docker knows it a moment after its start."""
+        while True:
+            state = self._client.exec_inspect(run)
+            if state["Pid"] or not state["Running"]:
+                return int(state["Pid"])
+            time.sleep(0.001)
 
 
 class DockerShell(Shell):
     """An exec with a terminal."""
 
-    def __init__(self, sandbox: DockerSandbox, stream: Stream, pid: int, host_pid: int | None) -> None:
+    def __init__(self, sandbox: DockerSandbox, container: str, stream: Stream, pid: int, host_pid: int | None) -> None:
         self._sandbox = sandbox
+        self._container = container
         self._stream: Stream | None = stream
         self._descriptor = stream.fileno()
         self._pid = pid
@@ -326,6 +487,10 @@ class DockerShell(Shell):
         """See `Shell.waiting`."""
         return None if self._host_pid is None else waiting_for_input(self._host_pid)
 
+    def slept(self) -> int | None:
+        """See `Shell.slept`."""
+        return None if self._host_pid is None else slept(self._host_pid)
+
     def stopped(self) -> bool:
         """See `Shell.stopped`."""
         return self._host_pid is not None and stopped(self._host_pid)
@@ -334,7 +499,7 @@ class DockerShell(Shell):
         """See `Shell.close`."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            self._sandbox.hang_up(self._pid, self._host_pid)
+            self._sandbox.hang_up(self._container, self._pid, self._host_pid)
             stream.close()
 
 
@@ -352,9 +517,30 @@ def _first_file(archive: Any, limit: int) -> bytes | None:
         return None if content is None else content.read(limit)
 
 
-def _is_inside(pid: int, container: str) -> bool:
-    """Whether a process of this machine belongs to a container."""
+@contextlib.contextmanager
+def _reaching(what: str) -> Iterator[None]:
+    """Turn what fails past the daemon into an error of ours."""
     try:
-        return container in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
+        yield
+    except (OSError, Refused, tarfile.TarError) as error:
+        raise SandboxError(f"{what}: expected the container's files to be reached, found: {error}") from None
+
+
+def _contents(top: int, path: str, limit: int) -> bytes | None:
+    fd = open_file(top, path)
+    if fd is None:
+        return None
+    try:
+        return b"".join(parts(fd, limit))
+    finally:
+        os.close(fd)
+
+
+def _has_said_a_line(master: int) -> bool:
+    """Wait up to a second for a terminal to say something, and take its first line away."""
+    poll = select.poll()
+    poll.register(master, select.POLLIN)
+    while poll.poll(1000):
+        if os.read(master, 1) in (b"\n", b""):
+            return True
+    return False

@@ -11,6 +11,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ import docker
 import requests
 
 from ..errors import BuildError, SandboxError
+from . import commits
+from .allowlist import Allowlist
 from .base import DIGEST_DIGITS, Built, Engine, Image, ImageSource, Limits, Sandbox, pack
 from .buildkit import BuildLog
 from .cache import locked
@@ -27,6 +30,7 @@ from .daemon import Dialect, address, connect, daemon, dialect, remove
 from .images import base_images
 from .inside import DEFAULT_PATH, KEEPER
 from .process import owner_alive, owner_id
+from .proxy import variables
 
 _MIB = 1024 * 1024
 _OWNER, _ENGINE, _DIGEST = "termigen.owner", "termigen.engine", "termigen.digest"
@@ -47,7 +51,13 @@ class DockerEngine(Engine):
 
     name = "docker"
 
-    def __init__(self) -> None:
+    def __init__(self, nearby: bool = True) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            nearby: reach past the daemon into containers of this machine, where this process is root; it is faster.
+        """
+        self._nearby = nearby
         self._lock = threading.Lock()
         self._connected: tuple[int, docker.APIClient] | None = None
         self._label = uuid.uuid4().hex
@@ -106,16 +116,27 @@ class DockerEngine(Engine):
     ) -> Sandbox:
         """See `Engine.start`."""
         client = self.client
+        allowed = Allowlist(limits.allowed_hosts) if limits.network == "allowlist" else None
+        proxied = variables() if allowed is not None else {}
         with daemon("start a sandbox"):
             for gone in tuple(self._owed):
                 remove(client, gone)
                 self._owed.discard(gone)
-            container = self._create(client, image, limits, {**image.env, **(env or {})})
-            sandbox = DockerSandbox(client, container, image, self._dialect, self._owed)
+
+            def create(image_id: str) -> str:
+                return self._create(
+                    client, replace(image, id=image_id), limits, {**image.env, **proxied, **(env or {})}
+                )
+
+            container = create(image.id)
+            room = limits.storage_mb * _MIB
+            sandbox = DockerSandbox(client, container, create, room, image, self._dialect, self._owed, self._nearby)
             try:
+                client.start(container)
                 if folders:
                     sandbox.put(pack({}, folders))  # before anything of the image runs
-                client.start(container)
+                if allowed is not None:
+                    sandbox.serve_network(allowed)
                 if image.entrypoint:
                     sandbox.run_entrypoint()
             except BaseException:
@@ -166,23 +187,27 @@ class DockerEngine(Engine):
 
     def sweep(self) -> int:
         """See `Engine.sweep`."""
-        removed = 0
-        for container in self._containers(_OWNER):
-            place, _, owner = container["Labels"][_OWNER].partition(":")
-            # Of another machine's owner, or one of an earlier boot, nothing is known: what runs may be in use.
-            gone = not owner_alive(owner) if place == _place() else container["State"] in ("exited", "dead")
-            if gone:
-                removed += remove(self.client, container["Id"])
-        return removed
+        gone = [item for item in self._containers(_OWNER) if _ownerless(item["Labels"][_OWNER], item["State"])]
+        removed = sum(remove(self.client, container["Id"]) for container in gone)
+        left = commits.found(self.client, _OWNER)
+        return removed + self._discard([image for image in left if _ownerless(image["Labels"][_OWNER])])
 
     def close(self) -> None:
         """See `Engine.close`."""
         if self._connected is None or self._connected[0] != os.getpid():
             return
-        for container in self._containers(f"{_ENGINE}={self._label}"):
+        label = f"{_ENGINE}={self._label}"
+        for container in self._containers(label):
             remove(self.client, container["Id"])
+        self._discard(commits.found(self.client, label))
         self.client.close()
         self._connected = None
+
+    def _discard(self, snapshots: Sequence[Mapping[str, Any]]) -> int:
+        names = {str(image["Id"]) for image in snapshots}
+        with daemon("remove snapshots"):
+            commits.discard(self.client, names)
+        return len(snapshots) - len(names)
 
     def _containers(self, label: str) -> list[dict[str, Any]]:
         with daemon("list sandboxes"):
@@ -362,6 +387,13 @@ class DockerEngine(Engine):
             host_config=host_config,
         )
         return str(created["Id"])
+
+
+def _ownerless(label: str, state: str = "") -> bool:
+    """Whether what bears the label is a killed owner's; of a container also by its state."""
+    place, _, owner = label.partition(":")
+    # Of another machine's owner, or one of an earlier boot, nothing is known: what runs may be in use.
+    return not owner_alive(owner) if place == _place() else state in ("exited", "dead")
 
 
 def _place() -> str:

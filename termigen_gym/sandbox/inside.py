@@ -20,9 +20,11 @@ KEEPER = (
     'while :; do woken=; read -r line || [ "$woken" ] || sleep 1; done',
 )
 
-# Says who it is, waits until its terminal has a size, and becomes bash.
+# Says who it is, waits for the name of its terminal (empty: the one that it is on, which has its size by now), opens it
+# and says so there, and becomes bash.
 _SHELL = (
     "command -v bash >/dev/null || { echo no bash; exit; }; echo shell $$; read -r line; "
+    '[ -z "$line" ] || { exec <>"$line" >&0 2>&0; echo; }; '
     'cd "$0" 2>/dev/null || cd /; unset OLDPWD line; exec bash -i'
 )
 
@@ -100,7 +102,7 @@ def hang_up(pid: int) -> list[str]:
 
 
 def shell(cwd: str) -> list[str]:
-    """Return the command that becomes an interactive bash in `cwd` once it is sent a line.
+    """Return the command that becomes an interactive bash in `cwd` once it is sent a line: the name of its terminal.
 
     Before, it writes a line: "shell" and its process number, or "no bash".
     """

@@ -17,6 +17,8 @@ _SELECT = {23, 270} if _X86 else {72}
 _EPOLL = {232, 281, 441} if _X86 else {22, 441}
 _WAITS = {61, 247, 34, 130} if _X86 else {95, 260, 133}
 _ENTRIES = 64
+_STATUS = 16384
+_SWITCHES = b"\nvoluntary_ctxt_switches:"
 _DESCRIPTORS = 1024
 
 
@@ -48,8 +50,8 @@ def _stat(pid: int) -> list[str]:
 
 
 def stopped(pid: int) -> bool:
-    """Return whether a process was stopped by a signal."""
-    return _stat(pid)[:1] == ["T"]
+    """Return whether a process was stopped by a signal, or has ended."""
+    return _stat(pid)[:1] in (["T"], ["Z"], ["X"], [])
 
 
 def waiting_for_input(shell: int) -> int | None:
@@ -72,17 +74,30 @@ def waiting_for_input(shell: int) -> int | None:
         if activity in ("busy", None):
             return None
         if activity == "reads":
-            switches += (pid << 32) + _switches(pid)  # by process: another one may have run as often
+            switches += slept(pid)
     return switches or None
 
 
-def _switches(pid: int) -> int:
-    """Return how often a process gave up the processor by itself: at least once, since it sleeps."""
+def slept(pid: int) -> int:
+    """Return a number that grows whenever a process gives up the processor by itself, and is no other process's."""
     try:
-        with open(f"/proc/{pid}/status") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("voluntary"))
-    except (OSError, StopIteration):
+        fd = os.open(f"/proc/{pid}/status", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return 0
+    try:
+        return slept_by(pid, fd)
+    finally:
+        os.close(fd)
+
+
+def slept_by(pid: int, fd: int) -> int:
+    """Return the number of `slept`, read from the process's open status file."""
+    try:
+        status = os.pread(fd, _STATUS, 0)
+    except OSError:
+        return 0
+    at = status.rfind(_SWITCHES)
+    return (pid << 32) + int(status[at + len(_SWITCHES) :].split(b"\n", 1)[0]) if at >= 0 else 0
 
 
 def _family(pids: list[int]) -> list[int]:

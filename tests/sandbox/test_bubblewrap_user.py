@@ -23,7 +23,7 @@ _PLAY = """
 import json, os, sys
 from termigen_gym import sandbox
 from termigen_gym.env import TerminalEnv
-from termigen_gym.conformance import run_cases
+from termigen_gym.conformance import run_cases, run_talks
 
 engine = sandbox.engine("bubblewrap")
 env = TerminalEnv(sys.argv[1], sandbox="bubblewrap")
@@ -31,7 +31,7 @@ env.reset(seed=1)
 shown = env.step("id -u; echo done > /app/out.txt; chown nobody /app/out.txt; stat -c %U /app/out.txt")[0]
 reward = env.step("exit")[1]
 env.close()
-failed = {result.name: result.detail for result in run_cases(engine) if not result.ok}
+failed = {result.name: result.detail for result in (*run_cases(engine), *run_talks(engine)) if not result.ok}
 engine.close()
 print(json.dumps({"uid": os.geteuid(), "probe": engine.probe(), "shown": shown, "reward": reward, "failed": failed}))
 engine.close()

@@ -17,11 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from termigen_gym.conformance import Case, conformance_image, files, shells
 from termigen_gym.errors import BuildError, EngineMissing, SandboxDied, SandboxError
 from termigen_gym.sandbox.base import Image, ImageSource, Limits
 from termigen_gym.sandbox.container import DockerShell
 from termigen_gym.sandbox.docker import DockerEngine
 from termigen_gym.sandbox.images import BASE, ensure_base
+from termigen_gym.sandbox.master import PtyShell
 from termigen_gym.task import folder_digest
 
 SMALL = Limits(memory_mb=256, storage_mb=64, pids=64)
@@ -53,6 +55,28 @@ def containers(engine: DockerEngine, label: str = "termigen.engine") -> set[str]
 
 def label_of(engine: DockerEngine) -> str:
     return f"termigen.engine={engine._label}"
+
+
+# A daemon on another machine, and one that an ordinary user may speak to, reach all that a near one does.
+
+
+@pytest.fixture(scope="module")
+def far() -> Iterator[DockerEngine]:
+    engine = DockerEngine(nearby=False)
+    yield engine
+    engine.close()
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("case", [*files.cases.all, *shells.cases.all], ids=lambda case: case.name)
+def test_what_goes_through_the_daemon_alone(case: Case, far: DockerEngine) -> None:
+    case.run(far, conformance_image(far))
+
+
+@pytest.mark.docker
+def test_a_near_daemon_is_passed_by(docker: DockerEngine, plain: Image) -> None:
+    with docker.start(plain, SMALL) as box:
+        assert isinstance(box.open_shell(env={}), PtyShell) == (os.geteuid() == 0)
 
 
 # The daemon.
@@ -231,8 +255,8 @@ def test_what_starts_after_a_kill_is_not_killed_by_it(docker: DockerEngine, plai
 
 
 @pytest.mark.docker
-def test_a_shell_of_a_daemon_elsewhere_is_hung_up_by_a_command(docker: DockerEngine, plain: Image) -> None:
-    with docker.start(plain, SMALL) as box:
+def test_a_shell_of_a_daemon_elsewhere_is_hung_up_by_a_command(far: DockerEngine, plain: Image) -> None:
+    with far.start(plain, SMALL) as box:
         shell = box.open_shell(env={})
         assert isinstance(shell, DockerShell)
         shell._host_pid = None

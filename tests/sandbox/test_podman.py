@@ -1,4 +1,4 @@
-"""Podman's API socket in the place of Docker's: the whole contract of sandboxes, in processes led there."""
+"""Podman's API socket in the place of Docker's: the contracts of sandboxes and terminals, in processes led there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from termigen_gym.conformance import CASES
+from termigen_gym.conformance import CASES, TALKS
 from tests.daemons import Podman
 
 ROOT = Path(__file__).parent.parent.parent
@@ -19,9 +19,10 @@ PROCESSES = 2
 SCRIPT = f"""
 import json, sys
 from termigen_gym import sandbox
-from termigen_gym.conformance import CASES, run_cases
+from termigen_gym.conformance import CASES, TALKS, run_cases, run_talks
 engine = sandbox.engine("docker")
-results = run_cases(engine, CASES[int(sys.argv[1])::{PROCESSES}])
+part = slice(int(sys.argv[1]), None, {PROCESSES})
+results = [*run_cases(engine, CASES[part]), *run_talks(engine, TALKS[part])]
 print(json.dumps([engine.probe(), len(results), {{r.name: r.detail for r in results if not r.ok}}]))
 engine.close()
 """
@@ -43,5 +44,5 @@ def test_the_contract(podman: Podman) -> None:
     ]
     results = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
     assert all(podman.host in probe for probe, _, _ in results)
-    assert sum(count for _, count, _ in results) == len(CASES)
+    assert sum(count for _, count, _ in results) == len(CASES) + len(TALKS)
     assert {name: detail for _, _, failed in results for name, detail in failed.items()} == {}

@@ -10,5 +10,6 @@ It stands alone (this package imports only itself and the standard library) and,
 its children enter file trees that hostile code wrote.
 
 A request is one packet: descriptors [reply socket, request as JSON in a memfd, others that the operation names].
-Replies are JSON packets on the reply socket. Operations: start, alive, shell, exec, put, read, kill, kill_tree, stop.
+Replies are JSON packets on the reply socket. Operations: start, alive, shell, listen, exec, put, read, kill, snapshot,
+drop, rewind (to be followed by another start), stop.
 """

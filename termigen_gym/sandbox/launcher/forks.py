@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import tarfile
@@ -86,6 +87,12 @@ def child(run: Callable[[], None], report: Callable[[str], None]) -> None:
         report(str(error))
     finally:
         os._exit(code)
+
+
+def say(fd: int, text: str) -> None:
+    """Write a line to whoever may listen yet."""
+    with contextlib.suppress(OSError):
+        os.write(fd, f"{text}\n".encode())
 
 
 def read_all(fd: int, close: bool = True) -> bytes:

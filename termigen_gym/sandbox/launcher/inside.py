@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import array
 import contextlib
-import errno
 import fcntl
-import io
 import os
-import posixpath
 import resource
 import select
 import signal
 import socket
-import stat
 import struct
-import tarfile
 import termios
 from typing import Any
 
 from .system import TIOCGPTPEER, TIOCSPTLCK, Refused
+from .tree import open_file, open_tree, parts, unpack
 
 
 def _account(user: str) -> tuple[int, int, list[int], str]:
@@ -128,48 +124,32 @@ def run_shell(request: dict[str, Any], channel: socket.socket) -> None:
     _execute(request["argv"], environment)
 
 
-def run_put(request: dict[str, Any], fds: list[int]) -> None:
-    """Unpack a tar archive. This process sees only the sandbox's tree: no name or link in it leads out."""
-    os.umask(0)
-    with open(fds[0], "rb") as file, tarfile.open(fileobj=io.BytesIO(file.read())) as archive:
-        for member in archive:
-            target = posixpath.join(request["to"], member.name.lstrip("/"))
-            os.makedirs(posixpath.dirname(target), mode=0o755, exist_ok=True)
-            if member.isdir():
-                os.makedirs(target, mode=0o755, exist_ok=True)
-                os.chmod(target, member.mode & 0o7777)
-            elif member.isfile():
-                content = archive.extractfile(member)
-                assert content is not None  # a regular file has content
-                _write_file(target, content.read(), member.mode & 0o7777)
-            else:
-                raise Refused(f"{member.name}: expected a file or a directory in the archive")
-
-
-def _write_file(target: str, content: bytes, mode: int) -> None:
-    """Replace `target` (a link is replaced, not followed)."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(target)
-    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    view = memoryview(content)
+def run_listen(port: int, channel: socket.socket) -> None:
+    """Listen on the sandbox's loopback interface; the socket goes over `channel`."""
     try:
-        while view:
-            view = view[os.write(fd, view) :]
-    finally:
-        os.close(fd)
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            listener.listen(64)
+            channel.sendmsg([b"ok"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener.fileno()]))])
+    except OSError as error:
+        channel.send(str(error).encode())
+
+
+def run_put(request: dict[str, Any], fds: list[int]) -> None:
+    """Unpack a tar archive. This process sees only the sandbox's tree."""
+    with open(fds[0], "rb") as file:
+        unpack(open_tree("/"), file.read(), request["to"], request["removing"])
 
 
 def run_read(request: dict[str, Any], fds: list[int]) -> None:
     """Write a regular file to `fds[0]`; exit code 3: there is none, 4: it can't be read."""
     try:
-        fd = os.open(request["path"], os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError as error:
-        os._exit(4 if error.errno in (errno.EIO, errno.ENOMEM, errno.EMFILE) else 3)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        fd = open_file(open_tree("/"), request["path"])
+    except OSError:
+        os._exit(4)
+    if fd is None:
         os._exit(3)
-    left = int(request["limit"])
-    while left > 0 and (part := os.read(fd, min(left, 65536))):
-        left -= len(part)
+    for part in parts(fd, int(request["limit"])):
         view = memoryview(part)
         while view:
             view = view[os.write(fds[0], view) :]

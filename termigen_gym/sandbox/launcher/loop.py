@@ -14,9 +14,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import inside
-from .forks import child, fork_by_way, identity_userns, read_all
+from . import inside, snapshots
+from .forks import child, fork_by_way, identity_userns, read_all, say
 from .groups import ControlGroup, control_group_roots, remove_left_groups
+from .network import Slirp
 from .system import (
     CLONE_NEWNS,
     CLONE_NEWPID,
@@ -34,31 +35,43 @@ from .system import (
     mount,
     own_capabilities,
 )
-from .tree import furnish
+from .tree import furnish, open_tree
 
 
 class Box:
-    """One sandbox as the launcher holds it."""
+    """One sandbox as the launcher holds it, in one of its lives: a restored snapshot begins the next."""
 
-    def __init__(self, monitor: int, first: int, keep_alive: int, group: ControlGroup | None, pids: int) -> None:
+    def __init__(
+        self, monitor: int, first: int, keep_alive: int, group: ControlGroup | None, pids: int, life: int
+    ) -> None:
         self.monitor = monitor
+        self.slirp: Slirp | None = None
         self.first = first
         self.pidfd = os.pidfd_open(first)
+        self.mounts = os.open(f"/proc/{monitor}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self.keep_alive = keep_alive
         self.group = group
         self.pids = pids
+        self.life = life
         # Entering a namespace that is already ours is refused where its owner is another user namespace.
         self.namespaces = 0
         for name, flag in NAMESPACES.items():
             if os.readlink(f"/proc/{first}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}"):
                 self.namespaces |= flag
 
-    def close(self) -> None:
-        """Kill it; its namespaces, and so its mounts, go with the last process."""
+    def kill(self) -> None:
+        """Kill it; its mounts stay."""
         for pid in (self.first, self.monitor):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        for fd in (self.keep_alive, self.pidfd):
+        slirp, self.slirp = self.slirp, None
+        if slirp is not None:
+            slirp.close()
+
+    def close(self) -> None:
+        """Kill it; its namespaces, and so its mounts, go with the last process."""
+        self.kill()
+        for fd in (self.keep_alive, self.pidfd, self.mounts):
             with contextlib.suppress(OSError):
                 os.close(fd)
 
@@ -203,14 +216,45 @@ class Launcher:
             # Not in the control group: what a program has used up there is no reason that its files can't be read.
             self._watch(box, lambda: inside.run_read(request, fds), reply, grouped=False)
         elif operation == "shell":
-            self._shell(box, request, reply)
+            self._hand_out(box, lambda channel: inside.run_shell(request, channel), reply)
+        elif operation == "listen":
+            self._hand_out(box, lambda channel: inside.run_listen(request["port"], channel), reply)
         elif operation == "kill":
             self._kill(box, request["mark"])
             self._send(reply, {})
+        elif operation in ("snapshot", "drop", "rewind"):
+            self._snapshots(box, request, reply)
 
     def _watch(self, box: Box, run: Callable[[], None], reply: socket.socket, grouped: bool = True) -> None:
         """Let `run` go on inside; what keeps it from beginning, and its end, are said on `reply`."""
         pid = self._enter(box, run, lambda text: self._send(reply, {"error": text, "code": "failed"}), grouped)
+        self._waiting[pid] = reply
+
+    def _snapshots(self, box: Box, request: dict[str, Any], reply: socket.socket) -> None:
+        """Let a child handle copies of the sandbox's writable layer; its end is said on `reply`.
+
+        Room for copies is not taken from the control group: the sandbox has none left for it when it is full itself.
+        """
+        base, number = self._settings["mountpoint"], str(int(request["snapshot"]))
+        operation = request["op"]
+        if operation == "rewind":
+            box.kill()
+
+        def run() -> None:
+            call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if operation == "rewind" and box.group is not None:
+                box.group.enter()
+            call("setns", box.mounts, CLONE_NEWNS)
+            if operation == "snapshot":
+                snapshots.take(base, box.life, number, request["room"])
+            elif operation == "drop":
+                snapshots.drop(base, number)
+            else:
+                snapshots.put_back(base, box.life, number, box.pidfd)
+
+        pid = os.fork()
+        if pid == 0:
+            child(run, lambda text: self._send(reply, {"error": text, "code": "failed"}))
         self._waiting[pid] = reply
 
     def _stop(self, name: str) -> None:
@@ -222,16 +266,24 @@ class Launcher:
             self._dying.append(box.group)
 
     def _start(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Make a file tree, start bubblewrap in it, return what went wrong or {}."""
-        group = ControlGroup(self._roots, request["box"], request["limits"]) if self._roots else None
+        """Make a file tree, start bubblewrap in it, return what went wrong or {}.
+
+        After a rewind the tree is there, and so is the control group.
+        """
+        before = self._boxes.pop(request["box"], None)
+        if before is None and request["again"]:
+            raise Refused("the sandbox is gone", "died")
+        group = before.group if before is not None else None
+        if before is None and self._roots:
+            group = ControlGroup(self._roots, request["box"], request["limits"])
         alive_read, alive_write = os.pipe2(os.O_CLOEXEC)
         info_read, info_write = os.pipe2(os.O_CLOEXEC)
         error_read, error_write = os.pipe2(os.O_CLOEXEC)
         pid = os.fork()
         if pid == 0:
             child(
-                lambda: self._run_bubblewrap(request, group, alive_read, info_write, error_write),
-                lambda text: _write(error_write, text),
+                lambda: self._run_bubblewrap(request, before, group, alive_read, info_write, error_write),
+                lambda text: say(error_write, text),
             )
         for fd in (alive_read, info_write, error_write):
             os.close(fd)
@@ -242,7 +294,8 @@ class Launcher:
             ready = os.read(error_read, 4096)
             if ready != b"ready\n":
                 raise ValueError
-            box = Box(pid, first, alive_write, group, int(request["limits"]["pids"]))
+            life = 1 if before is None else before.life + 1
+            box = Box(pid, first, alive_write, group, int(request["limits"]["pids"]), life)
         except (ValueError, KeyError, OSError):
             problem = read_all(error_read, close=False).decode("utf-8", "replace").strip()
             with contextlib.suppress(ProcessLookupError):
@@ -253,27 +306,48 @@ class Launcher:
             raise Refused(f"bubblewrap did not start: {problem or info!r}") from None
         finally:
             os.close(error_read)
+            if before is not None:
+                before.close()
         self._boxes[request["box"]] = box
+        if request["slirp"]:
+            try:
+                box.slirp = Slirp(request["slirp"], first, group)
+            except BaseException:
+                self._stop(request["box"])
+                raise
         return {"pid": first}
 
     def _run_bubblewrap(
-        self, request: dict[str, Any], group: ControlGroup | None, alive: int, info: int, errors: int
+        self,
+        request: dict[str, Any],
+        before: Box | None,
+        group: ControlGroup | None,
+        alive: int,
+        info: int,
+        errors: int,
     ) -> None:
         """In the child: overlay in a mount namespace of its own, then bubblewrap in the user namespace."""
         call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if group is not None:
             group.enter()
-        call("unshare", CLONE_NEWNS)
-        mount("none", "/", "", MS_REC | MS_PRIVATE, "")
         base = self._settings["mountpoint"]
-        mount("tmpfs", base, "tmpfs", MS_NODEV, f"size={request['limits']['storage_bytes']},mode=755,nr_inodes=1m")
-        for name in ("upper", "work", "root"):
-            os.mkdir(f"{base}/{name}", 0o755)
+        if before is None:
+            call("unshare", CLONE_NEWNS)
+            mount("none", "/", "", MS_REC | MS_PRIVATE, "")
+            size = f"size={request['limits']['storage_bytes']},mode=755,nr_inodes={snapshots.INODES}"
+            mount("tmpfs", base, "tmpfs", MS_NODEV, size)
+            layer = snapshots.layer(base, 1)
+            for name in (f"{base}/root", layer, f"{layer}/upper", f"{layer}/work"):
+                os.mkdir(name, 0o755)
+        else:
+            call("setns", before.mounts, CLONE_NEWNS)
+            layer = snapshots.layer(base, before.life + 1)
         os.chdir(request["layers_folder"])  # short relative layer names: mount's options end at one page
-        options = f"lowerdir={':'.join(request['layers'])},upperdir={base}/upper,workdir={base}/work"
+        options = f"lowerdir={':'.join(request['layers'])},upperdir={layer}/upper,workdir={layer}/work"
         mount("overlay", f"{base}/root", "overlay", 0, options + ("" if self._settings["root"] else ",userxattr"))
         os.chdir("/")
-        furnish(f"{base}/root", request["folders"], request["files"])
+        if before is None:
+            furnish(open_tree(f"{base}/root"), request["folders"], request["files"])
         if self._userns is not None:
             call("setns", self._userns, CLONE_NEWUSER)
             os.setgroups([])
@@ -281,10 +355,9 @@ class Launcher:
         os.dup2(errors, 1)
         os.dup2(errors, 2)
         os.set_inheritable(info, True)
-        network = [] if request["limits"]["network"] == "public" else ["--unshare-net"]
         argv = ["--bind", f"{base}/root", "/", "--dev", "/dev", "--chmod", "1777", "/dev/shm", "--proc", "/proc"]
         argv += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
-        argv += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", *network]
+        argv += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--unshare-net"]
         argv += ["--hostname", "termigen", "--die-with-parent", "--info-fd", str(info), "--clearenv", "--chdir", "/"]
         # Root inside has the host's root's number, and the kernel's settings ask for no more than that.
         argv += ["--ro-bind", "/proc/sys", "/proc/sys", "--ro-bind-try", "/proc/sysrq-trigger", "/proc/sysrq-trigger"]
@@ -318,18 +391,18 @@ class Launcher:
         call("setns", self._own_pidns, CLONE_NEWPID)
         return pid
 
-    def _shell(self, box: Box, request: dict[str, Any], reply: socket.socket) -> None:
-        """Open a terminal of the sandbox's own devpts, send its master to the owner, run the shell on it."""
+    def _hand_out(self, box: Box, run: Callable[[socket.socket], None], reply: socket.socket) -> None:
+        """Let `run` go on inside, and send the owner the descriptor that it makes there."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = self._enter(box, lambda: inside.run_shell(request, theirs), lambda text: None)
+        pid = self._enter(box, lambda: run(theirs), lambda text: None)
         theirs.close()
         with ours:
             data, ancillary, _, _ = ours.recvmsg(4096, socket.CMSG_LEN(4), socket.MSG_CMSG_CLOEXEC)
         if not ancillary:
-            raise Refused(data.decode("utf-8", "replace") or "the shell did not start")
-        master = struct.unpack("i", ancillary[0][2][:4])[0]
-        self._send(reply, {"pid": pid}, (master,))
-        os.close(master)
+            raise Refused(data.decode("utf-8", "replace") or "nothing was started inside")
+        made = struct.unpack("i", ancillary[0][2][:4])[0]
+        self._send(reply, {"pid": pid}, (made,))
+        os.close(made)
 
     def _kill(self, box: Box, mark: int | None) -> None:
         """Kill what carries the mark, or all but process 1; forks are stopped meanwhile, so that no bomb outruns it."""
@@ -341,11 +414,6 @@ class Launcher:
         finally:
             if box.group is not None:
                 box.group.stop_forks(False, box.pids)
-
-
-def _write(fd: int, text: str) -> None:
-    with contextlib.suppress(OSError):
-        os.write(fd, f"{text}\n".encode())
 
 
 def main() -> None:
