@@ -1,6 +1,6 @@
 """How fast steps, resets and verdicts are, as ratios to floors measured in the same run.
 
-    python benchmarks/latency.py [--quick] [--json] [--sandbox docker|bubblewrap]
+    python benchmarks/latency.py [--quick] [--json] [--sandbox docker|bubblewrap] [--peer harbor]
 
 Floors: a step against bash under pexpect on this host; output against `cat` through a bare pseudo-terminal; a reset of
 the embedded engine against an overlay, bubblewrap and bash with nothing of ours around it (needs root), one of Docker
@@ -26,6 +26,7 @@ from typing import Any
 
 import pexpect
 from gymnasium.envs.registration import registry
+from harbor_peer import compare, find_harbor
 
 from termigen_gym import sandbox
 from termigen_gym.env import TerminalEnv
@@ -242,7 +243,6 @@ def measure(names: list[str], quick: bool) -> dict[str, object]:
         "register_ms": register_ms(),
         "import_ms": import_ms(3 if quick else 7),
         **many,
-        "harbor_speedup": None,
         "floors_ms": {"step": step, "output": output},
         "engines_ms": found,
     }
@@ -267,8 +267,18 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer repetitions: well under 40 s")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--sandbox", choices=sandbox.NAMES, help="only this engine")
+    parser.add_argument("--peer", choices=["harbor"], help="compare a whole episode with it (harbor_peer.py)")
+    default = os.environ.get("HARBOR", "harbor")
+    parser.add_argument("--harbor", metavar="COMMAND", default=default, help="runs Harbor (default: $HARBOR or harbor)")
     args = parser.parse_args()
-    figures = measure([args.sandbox] if args.sandbox else engines_that_answer(), args.quick)
+    names = [args.sandbox] if args.sandbox else engines_that_answer()
+    harbor = find_harbor(args.harbor) if args.peer else None
+    peer = compare(harbor, names, trials=3 if args.quick else 7) if harbor else None
+    figures = {
+        **measure(names, args.quick),
+        "harbor_speedup": peer["speedup"][names[0]] if peer else None,  # the engine that sandbox="auto" takes
+        "harbor": peer,
+    }
     if args.json:
         print(json.dumps(figures))
         return
