@@ -55,31 +55,33 @@ _LATE_READS = 64
 #
 # A mark ends a command: PROMPT_COMMAND prints it to /dev/tty, wherever the shell's own output was sent, and leaves no
 # trace under `set -x`. It is the tenth of several prompt commands, which an assignment to PROMPT_COMMAND spares (bash
-# before 5.1 knows only the first). Where it is gone all the same, or /dev/tty is, PS1 has the mark too, though with a
-# stale exit code after a syntax error in an eval; both are set anew all the time, since things like a virtual
-# environment's `activate` change them. The nonce stands in two pieces here, so that an echo of this is no mark.
-# `termigen` notes the ID and keeps `$?`, which the command may ask for; in a `&&` list it ends no shell under `set -e`
-# and springs no ERR trap.
+# before 5.1 knows only the first). Where it is gone all the same, or /dev/tty is, PS1 prints the mark, though with a
+# stale exit code after a syntax error in an eval; else PS1 is empty when it is shown. Both are set anew all the time,
+# since things like a virtual environment's `activate` change them. The nonce stands in two pieces here, so that an echo
+# of this is no mark. `termigen` notes the ID and keeps `$?`, which the command may ask for; in a `&&` list it ends no
+# shell under `set -e` and springs no ERR trap.
 #
-# A line begins with a redirection of nothing: after an unfinished quote in an eval, bash 5.2 takes no reserved word, as
-# "{" is, for the first word of a line. This one leaves no trace under `set -x` and costs no process, as one of standard
-# input would. `\\eval` is no alias, and an assignment is no function, as `:` is where a fork bomb was typed. Where a
-# command has left the terminal echoing or raw (the newline in the mark tells), or readline on, the next line mends that
-# first; a standard input sent elsewhere, at whose end the shell would go, comes back with the prompt.
+# `\\eval` is no alias, and an assignment is no function, as `:` is where a fork bomb was typed. Where a command has
+# left the terminal echoing or raw (the newline in the mark tells), or readline on, the next line mends that first; a
+# standard input sent elsewhere, at whose end the shell would go, comes back with the prompt. Such a line, and one under
+# `set -x`, has its standard error sent away. It begins with a redirection of nothing, then: after an unfinished quote
+# in an eval, bash 5.2 takes no reserved word, as "{" is, for the first word of a line. This one leaves no trace and
+# costs no process, as one of standard input would; a plain line has none, since each costs ten system calls.
 _SET_UP = rb"""stty -echo; set +o emacs +o vi; unset HISTFILE; HISTCONTROL=ignorespace PS0= PS1= PS2= \
 termigen_i=0 termigen_s=0 termigen_c=; termigen_m=$'\036NONCE' termigen_x=$'[\036\037]'; \
+termigen_p=$termigen_m'+:$?:${termigen_i-}::${termigen_c-}'$'\037\n'; \
 termigen_end() { termigen_s=$? termigen_c=${PWD-} termigen_e=; [[ -t 0 ]] || exec </dev/tty; \
-termigen_c=${termigen_c//$termigen_x/?}; [[ -o emacs || -o vi ]] && termigen_e=+; \
-PS1=$termigen_m'+:$?:${termigen_i-}::${termigen_c-}'$'\037\n' PS2=; \
+termigen_c=${termigen_c//$termigen_x/?}; [[ -o emacs || -o vi ]] && termigen_e=+; PS1= PS2=; \
 builtin printf "$termigen_m:%s:%s:%s:%s\037\n" "$termigen_s" "${termigen_i-}" "$termigen_e$-" "$termigen_c" \
->/dev/tty || [[ 1 ]]; }; \
-termigen() { termigen_i=$1; [[ ${PROMPT_COMMAND[*]-} == *termigen_end* ]] || \
-PROMPT_COMMAND[termigen_n]='{ \termigen_end; } 2>/dev/null'; return $termigen_s; }; \
+>/dev/tty || PS1=$termigen_p; }; \
+termigen() { termigen_i=$1; [[ ${PS1-} ]] || PS1=$termigen_p; [[ ${PROMPT_COMMAND[*]-} == *termigen_end* ]] || \
+PROMPT_COMMAND[termigen_n]='{ \termigen_end; } 2>/dev/null'; return "$termigen_s"; }; \
 (( termigen_n = BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501 ? 0 : 9 )); \
-readonly termigen_m termigen_n termigen_x; readonly -f termigen termigen_end; \
+readonly termigen_m termigen_n termigen_p termigen_x; readonly -f termigen termigen_end; \
 bind 'set enable-bracketed-paste off'; history -d -1 || history -c; termigen 0"""
-_COMMAND = b" 2>&-; { %s\\termigen %d && termigen_e=; } 2>/dev/null; \\eval %s\n"
-_ECHO = re.compile(rb" 2>&-; \{ (?:s[a-z +-]+; )?\\termigen \d+ && .*?(?<!\\)\r?\n", re.DOTALL)
+_COMMAND = b" \\termigen %d && termigen_e=; \\eval %s\n"
+_MENDING = b" 2>&-; { %s\\termigen %d && termigen_e=; } 2>/dev/null; \\eval %s\n"
+_ECHO = re.compile(rb" (?:2>&-; \{ )?(?:s[a-z +-]+; )?\\termigen \d+ && .*?(?<!\\)\r?\n", re.DOTALL)
 _VERBOSE = re.compile(rb"\{ \\termigen_end; \} 2>/dev/null\r?\n")
 _TRACE = re.compile(rb"\A\+ eval (?:'(?:[^']|'\\'')*'|\$'(?:[^'\\]|\\.)*'|[^ '\r\n]*)\r?\n")
 _INTERRUPTS = ("\x03", "\x04")
@@ -170,8 +172,11 @@ class Terminal:
         if self.state == "prompt" and text not in _INTERRUPTS:
             typing += _OPENING_S  # half a command would be worse than a late one
             self._id += 1
-            typed = _COMMAND % (self._mend, self._id, quote(text))
-            self._mend = b""
+            if self._mend or self._traced:
+                typed = _MENDING % (self._mend, self._id, quote(text))
+                self._mend = b""
+            else:
+                typed = _COMMAND % (self._id, quote(text))
         elif text in _INTERRUPTS or _CONTROL.search(text):
             typed = text.encode("utf-8", "surrogateescape")
         else:
@@ -336,7 +341,6 @@ class _Capture:
         )
         self._limit = limit
         self._wanted = 0
-        self._prompted = False
         self._head = bytearray()
         self._tail = bytearray()
         self._left_out = 0
@@ -354,9 +358,7 @@ class _Capture:
         if ending or _END in part:
             matches = list(self._mark.finditer(bytes(self._tail[start:])))
             for match in matches:
-                repeated = match[1] and self._prompted  # PS1 says again what PROMPT_COMMAND said
-                self._prompted = not match[1]
-                if int(match[3] or self._wanted) == self._wanted and not repeated:
+                if int(match[3] or self._wanted) == self._wanted:
                     ended = match
             for match in reversed(matches):
                 del self._tail[start + match.start() : start + match.end()]

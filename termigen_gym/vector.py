@@ -134,6 +134,9 @@ class ThreadVectorEnv(SyncVectorEnv):
             outcomes.append((None, error))
 
 
+_EACH_S = 20e-6
+
+
 class _Loop:
     """Goes through many turns at once: waits for all their descriptors, and hands on to threads what takes long."""
 
@@ -150,7 +153,11 @@ class _Loop:
             for turn in turns:
                 self._go_on(turn, None)
             while self._waiting:
-                for fd, events in self._poll.poll(max(self._first - time.monotonic(), 0) * 1000):
+                ready = self._poll.poll(max(self._first - time.monotonic(), 0) * 1000)
+                if 2 * len(ready) < len(self._waiting) - 1:
+                    time.sleep(_EACH_S * (len(self._waiting) - len(ready)))
+                    ready = self._poll.poll(0)
+                for fd, events in ready:
                     self._go_on(self._leave(fd), events)
                 self._wake()
             for job in self._jobs:
