@@ -177,21 +177,24 @@ def of_engine(name: str, small: Path, steps: int, resets: int) -> dict[str, Any]
     }
 
 
-def of_many(steps: int) -> dict[str, float]:
-    """Measure 64 environments of the embedded engine in one process."""
-    with_one = TerminalEnv(TASK, sandbox="bubblewrap", warm_resets=False)
+def of_many(rounds: int) -> dict[str, float]:
+    """Measure 64 environments of the embedded engine in one process, in turn with one."""
+    with_one = TerminalEnv(TASK, sandbox="bubblewrap", max_steps=10**6, warm_resets=False)
     with_one.reset(seed=0)
-    one = 1000 / statistics.mean(milliseconds(lambda: with_one.step("echo hi"), 90))
-    with_one.close()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    envs = ThreadVectorEnv([lambda: TerminalEnv(TASK, sandbox="bubblewrap", warm_resets=False)] * ENVS)
+    envs = ThreadVectorEnv([lambda: TerminalEnv(TASK, sandbox="bubblewrap", max_steps=10**6, warm_resets=False)] * ENVS)
     envs.reset(seed=0)
     heap = (tracemalloc.get_traced_memory()[0] - before) / ENVS / 2**20
     tracemalloc.stop()
-    many = 1000 * ENVS / statistics.mean(milliseconds(lambda: envs.step(["echo hi"] * ENVS), steps))
+    one, many = [], []
+    for _ in range(rounds):
+        one += milliseconds(lambda: with_one.step("echo hi"), 50)
+        many += milliseconds(lambda: envs.step(["echo hi"] * ENVS), 5)
+    with_one.close()
     envs.close()
-    return {"threads64_ratio": many / (one * len(os.sched_getaffinity(0))), "heap_mb_per_env": heap}
+    cores = len(os.sched_getaffinity(0))
+    return {"threads64_ratio": statistics.mean(one) * ENVS / statistics.mean(many) / cores, "heap_mb_per_env": heap}
 
 
 def register_ms() -> float:
@@ -210,13 +213,13 @@ def register_ms() -> float:
 
 
 def import_ms(times: int) -> float:
-    """`import termigen_gym` over `import gymnasium`, each in a new process."""
-    medians = []
-    for module in ("termigen_gym", "gymnasium"):
-        code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
-        runs = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(times)]
-        medians.append(statistics.median(runs) * 1000)
-    return medians[0] - medians[1]
+    """`import termigen_gym` over `import gymnasium`, each in a new process, in turn."""
+    taken: dict[str, list[float]] = {"termigen_gym": [], "gymnasium": []}
+    for _ in range(times):
+        for module, durations in taken.items():
+            code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+            durations.append(float(subprocess.check_output([sys.executable, "-c", code])))
+    return 1000 * (statistics.median(taken["termigen_gym"]) - statistics.median(taken["gymnasium"]))
 
 
 def measure(names: list[str], quick: bool) -> dict[str, object]:
@@ -229,7 +232,7 @@ def measure(names: list[str], quick: bool) -> dict[str, object]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         found = {name: of_engine(name, Path(folder) / "small", steps, resets) for name in names}
-    many = of_many(5 if quick else 50) if "bubblewrap" in names else {"threads64_ratio": None, "heap_mb_per_env": None}
+    many = of_many(5 if quick else 40) if "bubblewrap" in names else {"threads64_ratio": None, "heap_mb_per_env": None}
     return {
         "step_ratio": {name: figures["step_ms"] / step for name, figures in found.items()},
         "step_p99_over_p50": {name: figures["step_p99_ms"] / figures["step_ms"] for name, figures in found.items()},
@@ -241,7 +244,7 @@ def measure(names: list[str], quick: bool) -> dict[str, object]:
         "output_ratio": {name: figures["output_ms"] / output for name, figures in found.items()},
         "docker_pooled_reset_ms": found["docker"]["pooled_reset_ms"] if "docker" in found else None,
         "register_ms": register_ms(),
-        "import_ms": import_ms(3 if quick else 7),
+        "import_ms": import_ms(5 if quick else 15),
         **many,
         "floors_ms": {"step": step, "output": output},
         "engines_ms": found,

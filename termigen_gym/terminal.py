@@ -53,13 +53,15 @@ _LATE_READS = 64
 # Readline is switched off: it takes two seconds to read a megabyte. The kernel hands lines of up to 4,095 bytes to the
 # shell then, so a longer command is continued over lines that end in a backslash.
 #
-# A mark ends a command: PROMPT_COMMAND prints it to /dev/tty, wherever the shell's own output was sent, and leaves no
-# trace under `set -x`. It is the tenth of several prompt commands, which an assignment to PROMPT_COMMAND spares (bash
-# before 5.1 knows only the first). Where it is gone all the same, or /dev/tty is, PS1 prints the mark, though with a
-# stale exit code after a syntax error in an eval; else PS1 is empty when it is shown. Both are set anew all the time,
-# since things like a virtual environment's `activate` change them. The nonce stands in two pieces here, so that an echo
-# of this is no mark. `termigen` notes the ID and keeps `$?`, which the command may ask for; in a `&&` list it ends no
-# shell under `set -e` and springs no ERR trap.
+# A mark ends a command: PROMPT_COMMAND prints it to the terminal that is the shell's standard input, wherever its
+# output was sent, and leaves no trace under `set -x`. It is the tenth of several prompt commands, which an assignment
+# to PROMPT_COMMAND spares (bash before 5.1 knows only the first). Where it is gone all the same, or can't write
+# there, PS1 prints the mark, though with a stale exit code after a syntax error in an eval; else PS1 is empty when it
+# is shown. Both are set anew all the time, since things like a virtual environment's `activate` change them: PS1 by
+# `termigen` before a command, PROMPT_COMMAND too where PS1 is not empty, that is after a prompt that did not print
+# the mark as it should. The nonce stands in two pieces here, so that an echo of this is no mark. `termigen` notes the
+# ID and keeps `$?`, which the command may ask for; in a `&&` list it ends no shell under `set -e` and springs no ERR
+# trap.
 #
 # `\\eval` is no alias, and an assignment is no function, as `:` is where a fork bomb was typed. Where a command has
 # left the terminal echoing or raw (the newline in the mark tells), or readline on, the next line mends that first; a
@@ -68,17 +70,19 @@ _LATE_READS = 64
 # in an eval, bash 5.2 takes no reserved word, as "{" is, for the first word of a line. This one leaves no trace and
 # costs no process, as one of standard input would; a plain line has none, since each costs ten system calls.
 _SET_UP = rb"""stty -echo; set +o emacs +o vi; unset HISTFILE; HISTCONTROL=ignorespace PS0= PS1= PS2= \
-termigen_i=0 termigen_s=0 termigen_c=; termigen_m=$'\036NONCE' termigen_x=$'[\036\037]'; \
-termigen_p=$termigen_m'+:$?:${termigen_i-}::${termigen_c-}'$'\037\n'; \
-termigen_end() { termigen_s=$? termigen_c=${PWD-} termigen_e=; [[ -t 0 ]] || exec </dev/tty; \
-termigen_c=${termigen_c//$termigen_x/?}; [[ -o emacs || -o vi ]] && termigen_e=+; PS1= PS2=; \
-builtin printf "$termigen_m:%s:%s:%s:%s\037\n" "$termigen_s" "${termigen_i-}" "$termigen_e$-" "$termigen_c" \
->/dev/tty || PS1=$termigen_p; }; \
-termigen() { termigen_i=$1; [[ ${PS1-} ]] || PS1=$termigen_p; [[ ${PROMPT_COMMAND[*]-} == *termigen_end* ]] || \
-PROMPT_COMMAND[termigen_n]='{ \termigen_end; } 2>/dev/null'; return "$termigen_s"; }; \
+termigen_i=0 termigen_s=0 termigen_c= termigen_w=; termigen_m=$'\036NONCE' termigen_x=$'[\036\037]'; \
+termigen_p=$termigen_m'+:$?:${termigen_i-}:=${termigen_c-}'$'\037\n'; \
+termigen_end() { termigen_s=$?; [[ -t 0 ]] || exec <>/dev/tty; \
+[[ ${PWD-} == "${termigen_w-}" ]] || { termigen_w=${PWD-}; termigen_c=${termigen_w//$termigen_x/?}; }; \
+PS1= PS2=; \
+builtin printf "$termigen_m:%s:%s:%s=%s\037\n" "$termigen_s" "${termigen_i-}" "$SHELLOPTS" "${termigen_c-}" >&0 \
+ || PS1=$termigen_p; }; \
+termigen() { termigen_i=$1; if [[ ! ${PS1-} ]]; then PS1=$termigen_p; \
+elif [[ ${PROMPT_COMMAND[*]-} != *termigen_end* ]]; then PROMPT_COMMAND[termigen_n]='{ \termigen_end; } 2>/dev/null'; \
+fi; return "$termigen_s"; }; \
 (( termigen_n = BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501 ? 0 : 9 )); \
 readonly termigen_m termigen_n termigen_p termigen_x; readonly -f termigen termigen_end; \
-bind 'set enable-bracketed-paste off'; history -d -1 || history -c; termigen 0"""
+bind 'set enable-bracketed-paste off'; history -d -1 || history -c; PS1=$termigen_p; termigen 0"""
 _COMMAND = b" \\termigen %d && termigen_e=; \\eval %s\n"
 _MENDING = b" 2>&-; { %s\\termigen %d && termigen_e=; } 2>/dev/null; \\eval %s\n"
 _ECHO = re.compile(rb" (?:2>&-; \{ )?(?:s[a-z +-]+; )?\\termigen \d+ && .*?(?<!\\)\r?\n", re.DOTALL)
@@ -243,10 +247,11 @@ class Terminal:
     def _note(self, result: re.Match[bytes]) -> None:
         self.state = "prompt"
         self._cwd = result[5].decode("utf-8", "surrogateescape") or "/"
-        self._traced = b"x" in result[4]
+        options = result[4].split(b":")
+        self._traced = b"xtrace" in options
         if not result[1] and not result[6]:
             self._mend = b"stty sane -echo; "
-        elif result[4].startswith(b"+"):
+        elif b"emacs" in options or b"vi" in options:
             self._mend = b"set +o emacs +o vi; "
 
     def _reading(self, found: re.Match[bytes] | Literal["eof"] | None) -> Reading:
@@ -334,10 +339,10 @@ class _Capture:
     def __init__(self, nonce: bytes, limit: int) -> None:
         """Keep `limit` bytes of each end; take out the marks with `nonce`."""
         name = rb"[^" + _START + _END + rb"]"
-        self._mark = re.compile(_START + nonce + rb"(\+?):(\d+):(\d*):(\+?\w*):(" + name + rb"*)" + _END + rb"(\r?)\n")
+        self._mark = re.compile(_START + nonce + rb"(\+?):(\d+):(\d*):([\w:-]*)=(" + name + rb"*)" + _END + rb"(\r?)\n")
         self._mark_begins = _START + nonce
         self._begun_mark = re.compile(
-            _START + nonce + rb"(?:\+?(?::\d*(?::\d*(?::\+?\w*(?::" + name + rb"*(?:" + _END + rb"\r?)?)?)?)?)?)?\Z"
+            _START + nonce + rb"(?:\+?(?::\d*(?::\d*(?::[\w:-]*(?:=" + name + rb"*(?:" + _END + rb"\r?)?)?)?)?)?)?\Z"
         )
         self._limit = limit
         self._wanted = 0

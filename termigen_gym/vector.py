@@ -134,7 +134,8 @@ class ThreadVectorEnv(SyncVectorEnv):
             outcomes.append((None, error))
 
 
-_EACH_S = 20e-6
+_EACH_S = 50e-6
+"""What a shell needs for a small command; times the shells at work, so long can the first results wait for others."""
 
 
 class _Loop:
@@ -154,7 +155,7 @@ class _Loop:
                 self._go_on(turn, None)
             while self._waiting:
                 ready = self._poll.poll(max(self._first - time.monotonic(), 0) * 1000)
-                if 2 * len(ready) < len(self._waiting) - 1:
+                if 2 * len(ready) < len(self._waiting) - 1:  # to look after each alone would take the shells' processor
                     time.sleep(_EACH_S * (len(self._waiting) - len(ready)))
                     ready = self._poll.poll(0)
                 for fd, events in ready:

@@ -129,8 +129,8 @@ TALKS = (
         "A program that prints the mark of our prompt ends nothing and is shown nothing of it.",
         (
             does('eval "$PROMPT_COMMAND"'),
-            does('printf "$termigen_m:0:1:himBHs:/\\037\\n"; echo a; sleep 0.1; (exit 3)', "a\n", 3),
-            does('printf "$termigen_m:0:99999:himBHs:/\\037\\n"; echo b', "b\n"),
+            does('printf "$termigen_m:0:1:=/\\037\\n"; echo a; sleep 0.1; (exit 3)', "a\n", 3),
+            does('printf "$termigen_m:0:99999:=/\\037\\n"; echo b', "b\n"),
             does('printf "$termigen_m"; echo c', like(".*c\n")),
             does("printf '\\036\\037\\036'; echo d", "d\n"),
             does('declare -f termigen >/dev/null; echo "${PS1@Q}" | wc -l', like("\\d+\n")),
@@ -139,6 +139,6 @@ TALKS = (
     Talk(
         "our_mark_many_times",
         "A mark printed ten thousand times is no end.",
-        (does('for i in {1..10000}; do printf "$termigen_m:0:0:himBHs:/\\037\\n"; done; echo end', "end\n"),),
+        (does('for i in {1..10000}; do printf "$termigen_m:0:0:=/\\037\\n"; done; echo end', "end\n"),),
     ),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import stat
@@ -14,7 +13,7 @@ from ..screen import COLUMNS, LINES
 from .base import Shell
 from .launcher.system import TIOCGPTPEER, TIOCSPTLCK
 from .launcher.tree import open_at
-from .process import slept_by, stopped, waiting_for_input
+from .process import open_slept, slept_by, stopped, waiting_for_input
 
 _TIOCGPTN = 0x80045430
 _PTMX = os.makedev(5, 2)
@@ -39,8 +38,7 @@ class PtyShell(Shell):
     def slept(self) -> int | None:
         """See `Shell.slept`."""
         if self._status < 0:  # asked at every step: opening it costs as much as reading it
-            with contextlib.suppress(OSError):
-                self._status = os.open(f"/proc/{self._pid}/status", os.O_RDONLY | os.O_CLOEXEC)
+            self._status = open_slept(self._pid)
         return slept_by(self._pid, self._status)
 
     def stopped(self) -> bool:

@@ -17,6 +17,8 @@ _SELECT = {23, 270} if _X86 else {72}
 _EPOLL = {232, 281, 441} if _X86 else {22, 441}
 _WAITS = {61, 247, 34, 130} if _X86 else {95, 260, 133}
 _ENTRIES = 64
+# How often a process ran; where the kernel does not count that, how often it gave up the processor by itself.
+_RUNS = "schedstat" if os.path.exists("/proc/self/schedstat") else "status"
 _STATUS = 16384
 _SWITCHES = b"\nvoluntary_ctxt_switches:"
 _DESCRIPTORS = 1024
@@ -79,25 +81,33 @@ def waiting_for_input(shell: int) -> int | None:
 
 
 def slept(pid: int) -> int:
-    """Return a number that grows whenever a process gives up the processor by itself, and is no other process's."""
-    try:
-        fd = os.open(f"/proc/{pid}/status", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return 0
+    """Return a number that grows whenever a process ran, and is no other process's; 0 where it is gone."""
+    fd = open_slept(pid)
     try:
         return slept_by(pid, fd)
     finally:
-        os.close(fd)
+        if fd >= 0:
+            os.close(fd)
+
+
+def open_slept(pid: int) -> int:
+    """Return a descriptor for `slept_by`, -1 where the process is gone. Whoever asked closes it."""
+    try:
+        return os.open(f"/proc/{pid}/{_RUNS}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
 
 
 def slept_by(pid: int, fd: int) -> int:
-    """Return the number of `slept`, read from the process's open status file."""
+    """Return what `slept` does, by the descriptor of `open_slept`."""
     try:
-        status = os.pread(fd, _STATUS, 0)
+        text = os.pread(fd, _STATUS, 0)
     except OSError:
         return 0
-    at = status.rfind(_SWITCHES)
-    return (pid << 32) + int(status[at + len(_SWITCHES) :].split(b"\n", 1)[0]) if at >= 0 else 0
+    if _RUNS == "status":
+        text = text[text.rfind(_SWITCHES) + len(_SWITCHES) :]
+        return (pid << 32) + int(text.split(b"\n", 1)[0])
+    return (pid << 32) + int(text.split()[2])
 
 
 def _family(pids: list[int]) -> list[int]:
