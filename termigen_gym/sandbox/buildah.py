@@ -179,6 +179,9 @@ class BuildahStore:
             if containers:
                 self._run(["rm", "--all"])
             for path in files:
+                for group in Path("/sys/fs/cgroup").glob(f"**/buildah-{path.name}"):  # where a step of it ran
+                    with suppress(OSError):
+                        group.rmdir()
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         return len(containers) + len(files)
 

@@ -189,15 +189,11 @@ def _target(pid: int, fd: int) -> str:
 
 
 def sweep_owners(folder: Path) -> int:
-    """Remove the control groups of owners that are gone, each a folder called by its `owner_id`; return how many."""
+    """Remove the groups in `folder` whose owners, by the `owner_id` in their names, are gone; return how many."""
     removed = 0
-    for owner in folder.glob("*-*"):
-        if owner_alive(owner.name):
-            continue
-        with contextlib.suppress(OSError):
-            for group in owner.iterdir():
-                if group.is_dir():
-                    group.rmdir()
-            owner.rmdir()
-            removed += 1
+    for group in folder.glob("termigen.*.*"):
+        if not owner_alive(group.name.split(".")[1]):
+            with contextlib.suppress(OSError):
+                group.rmdir()
+                removed += 1
     return removed

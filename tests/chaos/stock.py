@@ -149,12 +149,10 @@ class Family:
         return found - spared - {os.getpid()}
 
     def _groups(self) -> Iterator[str]:
-        for pattern in ("termigen/*", "*/termigen/*"):
-            for owner in Path("/sys/fs/cgroup").glob(pattern):
-                if owner.name.partition("-")[0] in {str(pid) for pid in self._pids}:
-                    yield str(owner)
-                    with contextlib.suppress(FileNotFoundError):
-                        yield from (str(box) for box in owner.iterdir() if box.is_dir())
+        ours = tuple(f"termigen.{pid}-" for pid in self._pids)
+        for pattern in ("termigen.*", "*/termigen.*"):
+            yield from (str(box) for box in Path("/sys/fs/cgroup").glob(pattern) if box.name.startswith(ours))
+        yield from map(str, Path("/sys/fs/cgroup").glob("*/buildah-buildah*"))
 
     def _working_containers(self) -> Iterator[str]:
         if self._store is not None:

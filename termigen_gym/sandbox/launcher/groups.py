@@ -1,4 +1,8 @@
-"""Control groups, version 1 or 2: the CPU, memory and process limits of a sandbox."""
+"""Control groups, version 1 or 2: the CPU, memory and process limits of a sandbox.
+
+The groups of a sandbox lie flat, named "termigen.OWNER.SANDBOX": the scheduler goes through every level above a process
+each time that it wakes or sleeps, which with 64 shells at work took a tenth of the processor at three levels.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,10 @@ from typing import Any
 class ControlGroup:
     """CPU, memory and process limits of one sandbox, on control groups of version 1 or 2, where they may be written."""
 
-    def __init__(self, roots: dict[str, str], name: str, limits: dict[str, Any]) -> None:
-        self._folders = {kind: f"{root}/{name}" for kind, root in roots.items()}
-        self._v2 = "" in roots
+    def __init__(self, places: dict[str, str], name: str, limits: dict[str, Any]) -> None:
+        """Make it; `places` are those of `control_group_places`."""
+        self._folders = {kind: f"{place}{name}" for kind, place in places.items()}
+        self._v2 = "" in places
         for folder in set(self._folders.values()):
             os.makedirs(folder, exist_ok=True)
         memory = int(limits["memory_bytes"])
@@ -60,52 +65,55 @@ class ControlGroup:
         return done
 
 
-def control_group_roots(owner: str) -> dict[str, str]:
-    """Return where this process may make groups, by controller ("" for version 2); {} where it may not."""
-    base = "/sys/fs/cgroup"
+def control_group_places(owner: str) -> dict[str, str]:
+    """Return where this process may make groups, by controller ("" for version 2); {} where it may not.
+
+    A place is a path with the beginning of the groups' names.
+    """
+    base, name = "/sys/fs/cgroup", f"termigen.{owner}."
     try:
         if os.path.exists(f"{base}/cgroup.controllers"):
-            return {"": _version_2_root(base, owner)}
-        roots = {}
-        for kind in ("memory", "pids", "cpu"):
-            if os.path.ismount(f"{base}/{kind}") or os.path.islink(f"{base}/{kind}"):
-                roots[kind] = f"{base}/{kind}/termigen/{owner}"
-                os.makedirs(roots[kind], exist_ok=True)
+            return {"": f"{_version_2_folder(base, name)}/{name}"}
+        kinds = ("memory", "pids", "cpu")
+        mounted = [kind for kind in kinds if os.path.ismount(f"{base}/{kind}") or os.path.islink(f"{base}/{kind}")]
+        for kind in mounted:
+            _try(f"{base}/{kind}/{name}")
     except OSError:
         return {}
-    return roots
+    return {kind: f"{base}/{kind}/{name}" for kind in mounted}
 
 
-def remove_left_groups(roots: Iterable[str]) -> None:
+def remove_left_groups(places: Iterable[str]) -> None:
     """Remove the groups that a killed launcher of the same owner has left."""
-    for root in roots:
-        for item in os.scandir(root):
-            if item.is_dir(follow_symlinks=False):
+    for place in places:
+        folder, name = os.path.split(place)
+        for item in os.scandir(folder):
+            if item.name.startswith(name):
                 with contextlib.suppress(OSError):
                     os.rmdir(item.path)
 
 
-def _version_2_root(base: str, owner: str) -> str:
-    """Make a group below our own one and hand it the controllers.
+def _version_2_folder(base: str, name: str) -> str:
+    """Return a group that hands its controllers on: the topmost (root outside a container), else our own one.
 
-    A group that holds processes can't hand controllers on, except the topmost: tried there first (root outside a
-    container), then in a group of our own that we leave for a child of it.
+    A group that holds processes can't, except the topmost.
     """
     with open("/proc/self/cgroup") as file:
         own = next(line.split("::", 1)[1].strip() for line in file if line.startswith("0::"))
-    wanted = "+cpu +memory +pids"
-    for parent in (base, f"{base}{own}".rstrip("/")):
-        folder = f"{parent}/termigen"
+    for folder in (base, f"{base}{own}".rstrip("/")):
         try:
-            with contextlib.suppress(OSError), open(f"{parent}/cgroup.subtree_control", "w") as file:
-                file.write(wanted)
-            os.makedirs(folder, exist_ok=True)
-            with open(f"{folder}/cgroup.subtree_control", "w") as file:
-                file.write(wanted)
-            os.makedirs(f"{folder}/{owner}", exist_ok=True)
-            with open(f"{folder}/{owner}/cgroup.subtree_control", "w") as file:
-                file.write(wanted)
+            with contextlib.suppress(OSError), open(f"{folder}/cgroup.subtree_control", "w") as file:
+                file.write("+cpu +memory +pids")
+            with open(f"{folder}/cgroup.subtree_control") as file:
+                handed_on = file.read().split()
+            _try(f"{folder}/{name}")
         except OSError:
             continue
-        return f"{folder}/{owner}"
+        if {"cpu", "memory", "pids"} <= set(handed_on):
+            return folder
     raise OSError(errno.EACCES, "no control group may be made here")
+
+
+def _try(folder: str) -> None:
+    os.makedirs(folder, exist_ok=True)
+    os.rmdir(folder)

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import inside, snapshots
 from .forks import child, fork_by_way, identity_userns, read_all, say
-from .groups import ControlGroup, control_group_roots, remove_left_groups
+from .groups import ControlGroup, control_group_places, remove_left_groups
 from .network import Slirp
 from .system import (
     CLONE_NEWNS,
@@ -101,8 +101,8 @@ class Launcher:
         self._settings = settings
         self._own_pidns = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._userns = identity_userns() if settings["root"] else None
-        self._roots = control_group_roots(settings["owner"])
-        remove_left_groups(self._roots.values())
+        self._places = control_group_places(settings["owner"])
+        remove_left_groups(self._places.values())
         self._boxes: dict[str, Box] = {}
         self._waiting: dict[int, socket.socket] = {}
         self._dying: list[ControlGroup] = []
@@ -119,7 +119,7 @@ class Launcher:
         poll.register(self._control, select.POLLIN)
         poll.register(wake_read, select.POLLIN)
         try:
-            self._send(self._control, {"ready": True, "groups": sorted(self._roots.values())})
+            self._send(self._control, {"ready": True, "groups": sorted(self._places.values())})
             while True:
                 for fd, _ in poll.poll():
                     if fd == wake_read:
@@ -142,9 +142,6 @@ class Launcher:
                 if group.remove():
                     break
                 select.select([], [], [], 0.005)
-        for root in self._roots.values():
-            with contextlib.suppress(OSError):
-                os.rmdir(root)
 
     def _reap(self) -> None:
         while True:
@@ -274,8 +271,8 @@ class Launcher:
         if before is None and request["again"]:
             raise Refused("the sandbox is gone", "died")
         group = before.group if before is not None else None
-        if before is None and self._roots:
-            group = ControlGroup(self._roots, request["box"], request["limits"])
+        if before is None and self._places:
+            group = ControlGroup(self._places, request["box"], request["limits"])
         alive_read, alive_write = os.pipe2(os.O_CLOEXEC)
         info_read, info_write = os.pipe2(os.O_CLOEXEC)
         error_read, error_write = os.pipe2(os.O_CLOEXEC)
