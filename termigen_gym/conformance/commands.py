@@ -203,3 +203,10 @@ def privileges(box: Sandbox) -> None:
     output(box, "touch /tmp/file && chown player /tmp/file && chmod 4755 /tmp/file", user=0)
     equal(output(box, "su player -c 'id -u'", user=0), f"{UID}\n")
     equal(output(box, "grep NoNewPrivs /proc/self/status").split(), ["NoNewPrivs:", "0"])
+
+
+@cases.in_sandbox
+def no_signal_ignored(box: Sandbox) -> None:
+    """A command begins with no signal ignored or blocked, whatever our own process does with its own."""
+    found = output(box, "grep -E 'Sig(Blk|Ign)' /proc/self/status").split()
+    equal(found[1::2], ["0" * 16] * 2, "signals blocked and ignored")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from .system import CLONE_NEWPID, CLONE_NEWUSER, Refused, call
 
 _MADE = b"made"
+_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def identity_userns() -> int:
@@ -79,8 +80,8 @@ def child(run: Callable[[], None], report: Callable[[str], None]) -> None:
     code = 126
     try:
         signal.set_wakeup_fd(-1)
-        for name in (signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
-            signal.signal(name, signal.SIG_DFL)
+        for number in _SIGNALS:  # what our owner ignores, as a background job does C-c, is none of a sandbox's
+            signal.signal(number, signal.SIG_DFL)
         run()
         code = 0
     except (OSError, ValueError, KeyError, Refused, tarfile.TarError) as error:
