@@ -22,7 +22,7 @@ from . import inside
 from .allowlist import Allowlist
 from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell, Snapshot
 from .commits import commit, discard
-from .daemon import API_TIMEOUT_S, Dialect, daemon, remove
+from .daemon import API_TIMEOUT_S, Link, daemon, remove
 from .hijack import Output, Stream, drain
 from .launcher.system import Refused
 from .launcher.tree import open_file, parts, unpack
@@ -44,22 +44,8 @@ _NOT_REGULAR = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 
 class DockerSandbox(Sandbox):
     """One container."""
 
-    def __init__(
-        self,
-        client: docker.APIClient,
-        container: str,
-        again: Callable[[str], str],
-        room: int,
-        image: Image,
-        dialect: Dialect,
-        owed: set[str],
-        nearby: bool,
-    ) -> None:
-        """Take over a container; one that can't be removed because the daemon is gone comes into `owed`.
-
-        `again` creates another one like it of an image's id; a snapshot may have `room` bytes. `nearby`: reach past the
-        daemon where that can be done (see nearby.py).
-        """
+    def __init__(self, link: Link, container: str, again: Callable[[str], str], room: int, image: Image) -> None:
+        """Take over a container; `again` creates another like it of an image's id, a snapshot may have `room` bytes."""
         self.image = image
         self._again = again
         self._room = room
@@ -67,13 +53,13 @@ class DockerSandbox(Sandbox):
         self._closed_snapshots: set[str] = set()  # what the daemon could not remove yet
         self._allowed: Allowlist | None = None
         self._proxy: Proxy | None = None
-        self._dialect = dialect
-        self._owed = owed
+        self._dialect = link.dialect
+        self._owed = link.owed
         self._stopped = False
-        self._client = client
+        self._client = link.client
         self._id = container
         self._name = f"sandbox {container[:12]}"
-        self._nearby = nearby
+        self._nearby = link.nearby
         self._first = 0
 
     def exec(

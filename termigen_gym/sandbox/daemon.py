@@ -43,6 +43,21 @@ _DOCKER = Dialect(process_columns="-eo pid", keeps_pids=True)
 _PODMAN = Dialect(process_columns="pid", keeps_pids=False)
 
 
+@dataclass(frozen=True)
+class Link:
+    """How a daemon's containers are reached.
+
+    Attributes:
+        owed: containers that could not be removed because the daemon is gone; the next start removes them.
+        nearby: whether to reach past the daemon where that can be done (nearby.py).
+    """
+
+    client: docker.APIClient
+    dialect: Dialect
+    owed: set[str]
+    nearby: bool
+
+
 def dialect(client: docker.APIClient) -> Dialect:
     """Return how this daemon speaks."""
     components = client.version().get("Components") or ()

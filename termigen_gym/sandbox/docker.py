@@ -26,7 +26,7 @@ from .base import DIGEST_DIGITS, Built, Engine, Image, ImageSource, Limits, Sand
 from .buildkit import BuildLog
 from .cache import locked
 from .container import DockerSandbox
-from .daemon import Dialect, address, connect, daemon, dialect, remove
+from .daemon import Dialect, Link, address, connect, daemon, dialect, remove
 from .images import base_images
 from .inside import DEFAULT_PATH, KEEPER
 from .process import owner_alive, owner_id
@@ -130,7 +130,8 @@ class DockerEngine(Engine):
 
             container = create(image.id)
             room = limits.storage_mb * _MIB
-            sandbox = DockerSandbox(client, container, create, room, image, self._dialect, self._owed, self._nearby)
+            link = Link(client, self._dialect, self._owed, self._nearby)
+            sandbox = DockerSandbox(link, container, create, room, image)
             try:
                 client.start(container)
                 if folders:
