@@ -9,8 +9,11 @@ Exit codes: 0 all is well; 1 a check or an evaluation said no; 2 the command lin
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
+from types import FrameType
 from typing import Any
 
 import typer
@@ -20,6 +23,7 @@ from .. import errors
 from ..extras import EXTRAS
 from . import machine, runs, tasks
 
+_LATER_S = 0.05
 _BAD_INPUT = (errors.TaskError, errors.StoreError, errors.AgentError, errors.ActionError)
 
 
@@ -78,5 +82,24 @@ def _main() -> None:
 
 def main() -> None:
     """Run the command line. SIGTERM is taken as Ctrl-C: sandboxes are closed and what was played is kept."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    app(prog_name="termigen")
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as in a shell's background job
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        app(prog_name="termigen")
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # what is closed now is closed whole
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt; amid an import, which it could leave locked for other threads, a bit later."""
+    at = frame
+    while at is not None:
+        if at.f_code.co_filename.startswith("<frozen importlib"):
+            later = threading.Timer(_LATER_S, os.kill, (os.getpid(), number))
+            later.daemon = True
+            later.start()
+            return
+        at = at.f_back
+    signal.default_int_handler(number, frame)

@@ -46,13 +46,21 @@ def start(family: Family, engine: Engine, task: Path, command: str, *more: str) 
 
 def interrupt(process: subprocess.Popen[str], how: signal.Signals) -> None:
     """Interrupt a command as a terminal or an init system does; it ends soon and says so."""
+    assert interrupted(process, how), "it came to its end"
+
+
+def interrupted(process: subprocess.Popen[str], how: signal.Signals) -> bool:
+    """Interrupt a command; False where that came too late, after all was done."""
     if how is signal.SIGINT:
         os.killpg(process.pid, how)
     else:
         process.send_signal(how)
     _, errors = process.communicate(timeout=SOON_S)
+    if process.returncode == 0:
+        return False
     assert process.returncode == 130, errors
     assert errors.rstrip().splitlines()[-1].startswith("termigen: interrupted"), errors
+    return True
 
 
 def interrupt_within(begin: Callable[[], subprocess.Popen[str]], moment_s: float, how: signal.Signals) -> None:
@@ -62,8 +70,8 @@ def interrupt_within(begin: Callable[[], subprocess.Popen[str]], moment_s: float
             try:
                 process.wait(moment_s)
             except subprocess.TimeoutExpired:
-                interrupt(process, how)
-                return
+                if interrupted(process, how):
+                    return
             assert process.returncode == 0, process.communicate()
         moment_s /= 2
 
