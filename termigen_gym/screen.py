@@ -85,9 +85,8 @@ class View:
 
 def _text(pieces: list[bytes], gap: bytes) -> str:
     joined = b"".join(pieces)
-    parts = (
-        joined.split(gap, 1) if gap else [joined]
-    )  # nothing that moves about in the text reaches over what is missing
+    # Nothing that moves about in the text reaches over what is missing.
+    parts = joined.split(gap, 1) if gap else [joined]
     return gap.decode().join(clean(part.decode("utf-8", "replace")) for part in parts)
 
 
