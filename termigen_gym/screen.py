@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .text import clean
+from .text import clean, gap
 
 if TYPE_CHECKING:
     from pyte import Screen as Cells
@@ -37,7 +37,7 @@ class Output:
     @property
     def gap(self) -> str:
         """That line."""
-        return f"\n[... {self.left_out} bytes left out ...]\n" if self.left_out else ""
+        return gap(self.left_out) if self.left_out else ""
 
 
 class View:
@@ -55,7 +55,7 @@ class View:
 
     def show(self, output: Output, running: bool) -> str:
         """Return what is seen of `output`; `running`: a program has the terminal."""
-        gap = output.gap.encode()
+        missing = output.gap.encode()
         pieces = _ALTERNATE.split(output.joined())
         drawn = [self._alternate, *(piece == b"h" for piece in pieces[1::2])]
         scrolled = [piece for piece, on in zip(pieces[::2], drawn, strict=True) if not on]
@@ -63,15 +63,15 @@ class View:
             if drawn[-1]:
                 scrolled.append(pieces[-1])  # its program went without leaving it
             self._screen, self._alternate, self._past = None, False, b""
-            return _text(scrolled, gap)
+            return _text(scrolled, missing)
         for number, on in enumerate(drawn):
             if number:
                 self._screen, self._past = (Screen() if on else None), b""
-            self._draw(pieces[2 * number].replace(gap, b"") if gap else pieces[2 * number], on)
+            self._draw(pieces[2 * number].replace(missing, b"") if missing else pieces[2 * number], on)
         self._alternate = drawn[-1]
         if self._screen is not None and (self._alternate or _ADDRESS.search(pieces[-1])):
             return self._screen.text()
-        return _text(scrolled, gap)
+        return _text(scrolled, missing)
 
     def _draw(self, piece: bytes, alternate: bool) -> None:
         if self._screen is None and (alternate or _ADDRESS.search(piece)):
@@ -83,11 +83,11 @@ class View:
             self._past = (self._past + piece)[-_PAST:]
 
 
-def _text(pieces: list[bytes], gap: bytes) -> str:
+def _text(pieces: list[bytes], missing: bytes) -> str:
     joined = b"".join(pieces)
     # Nothing that moves about in the text reaches over what is missing.
-    parts = joined.split(gap, 1) if gap else [joined]
-    return gap.decode().join(clean(part.decode("utf-8", "replace")) for part in parts)
+    parts = joined.split(missing, 1) if missing else [joined]
+    return missing.decode().join(clean(part.decode("utf-8", "replace")) for part in parts)
 
 
 # CSI, character sets, single escapes; then what is passed over: strings, other escapes, control characters.

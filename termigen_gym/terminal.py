@@ -271,7 +271,7 @@ class Terminal:
             output = replace(output, data=_TRACE.sub(b"", output.data, count=1))
         if b"termigen_end" in output.data:  # `set -v` shows it
             output = replace(output, data=_VERBOSE.sub(b"", output.data))
-        kept = clip(self._view.show(output, self.state == "running"), self._limit, output.left_out, output.gap)
+        kept = clip(self._view.show(output, self.state == "running"), self._limit, output.left_out)
         return Reading(kept.text, exit_code, self.state, kept.left_out)
 
     def _type(self, data: bytes, deadline: float) -> Turn[_Found]:

@@ -91,10 +91,15 @@ class Clipped:
     left_out: int = 0
 
 
-def clip(text: str, limit: int, missing: int = 0, gap: str = "") -> Clipped:
+def gap(left_out: int) -> str:
+    """Return the line that stands where so many bytes are missing."""
+    return f"\n[... {left_out} bytes left out ...]\n"
+
+
+def clip(text: str, limit: int, missing: int = 0) -> Clipped:
     """Keep the first and last halves of `text` when it is longer than `limit` characters, with a line that says so.
 
-    `missing` bytes are already left out where `gap` stands, which may be in the middle that goes.
+    `missing` bytes are already left out where their `gap` stands, which may be in the middle that goes.
     """
     if len(text) <= limit:
         return Clipped(text, missing)
@@ -102,8 +107,7 @@ def clip(text: str, limit: int, missing: int = 0, gap: str = "") -> Clipped:
     half = max((limit - note_room) // 2, 1)
     cut = text[half : len(text) - half]
     left_out = len(cut.encode("utf-8", "replace"))
-    if gap and gap in cut:
-        left_out += missing - len(gap)
+    if missing and gap(missing) in cut:
+        left_out += missing - len(gap(missing))
         missing = 0
-    text = f"{text[:half]}\n[... {left_out} bytes left out ...]\n{text[len(text) - half :]}"
-    return Clipped(text, missing + left_out)
+    return Clipped(f"{text[:half]}{gap(left_out)}{text[len(text) - half :]}", missing + left_out)
