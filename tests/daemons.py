@@ -18,6 +18,8 @@ from pathlib import Path
 import docker
 import requests
 
+from termigen_gym.sandbox.launcher.system import default_signals
+
 START_S = 60.0
 
 # Podman sets limits of open files and processes that a root without CAP_SYS_RESOURCE may not set: an OCI runtime that
@@ -69,6 +71,7 @@ class Daemon(ABC):
                 cwd=self.folder,
                 env={**os.environ, **self.environment()},
                 start_new_session=True,
+                preexec_fn=default_signals,  # what a container runs ignores what its daemon was begun with
             )
         deadline = time.monotonic() + START_S
         while not self._answers():

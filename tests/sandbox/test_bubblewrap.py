@@ -1,4 +1,4 @@
-"""The embedded engine where it can't work."""
+"""The embedded engine in places that others have made strange."""
 
 from __future__ import annotations
 
@@ -31,3 +31,30 @@ def test_where_namespaces_are_refused_it_says_so_in_one_line() -> None:
     assert done.stdout.startswith("bubblewrap engine: expected namespaces and mounts to be allowed here, found: ")
     assert "Operation not permitted; inside a container, run that with --privileged" in done.stdout
     assert len(done.stdout.splitlines()) == 1
+
+
+_WITH_ALL_IGNORED = """
+import ctypes, os, struct, sys
+for number in range(1, 65):  # by the system call: the C library refuses 32 and 33, and its posix_spawn ignores them
+    ctypes.CDLL(None).syscall({rt_sigaction}, number, struct.pack("QQQQ", 1, 0, 0, 0), None, ctypes.c_size_t(8))
+os.execv(sys.executable, [sys.executable, "-c", '''
+from termigen_gym import sandbox
+from termigen_gym.conformance import CASES, run_cases
+engine = sandbox.engine("bubblewrap")
+for result in run_cases(engine, [case for case in CASES if case.name == "no_signal_ignored"]):
+    print(result.name, result.ok, result.detail)
+engine.close()
+'''])
+"""
+
+
+def test_what_its_owner_ignores_no_command_inside_does() -> None:
+    script = _WITH_ALL_IGNORED.format(rt_sigaction=13 if os.uname().machine == "x86_64" else 134)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("no_signal_ignored True \n", "")

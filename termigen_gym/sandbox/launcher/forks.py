@@ -8,10 +8,9 @@ import signal
 import tarfile
 from collections.abc import Callable
 
-from .system import CLONE_NEWPID, CLONE_NEWUSER, Refused, call
+from .system import CLONE_NEWPID, CLONE_NEWUSER, Refused, call, default_signals
 
 _MADE = b"made"
-_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def identity_userns() -> int:
@@ -80,8 +79,7 @@ def child(run: Callable[[], None], report: Callable[[str], None]) -> None:
     code = 126
     try:
         signal.set_wakeup_fd(-1)
-        for number in _SIGNALS:  # what our owner ignores, as a background job does C-c, is none of a sandbox's
-            signal.signal(number, signal.SIG_DFL)
+        default_signals()
         run()
         code = 0
     except (OSError, ValueError, KeyError, Refused, tarfile.TarError) as error:

@@ -32,6 +32,7 @@ from .system import (
     PR_SET_PDEATHSIG,
     Refused,
     call,
+    default_signals,
     mount,
     own_capabilities,
 )
@@ -415,6 +416,7 @@ class Launcher:
 
 def main() -> None:
     """Read the settings (one packet), then serve."""
+    default_signals()  # an owner that ignores SIGCHLD would have no child of ours report its end
     control = socket.socket(fileno=os.dup(0))
     control.set_inheritable(False)
     settings = json.loads(control.recv(65536))

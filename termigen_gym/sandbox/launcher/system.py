@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import struct
 from typing import Any
 
@@ -36,6 +37,10 @@ KEEPER = (
 It reaps what others leave; in dash only `jobs` does so without waiting.
 """
 
+_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+_LIBC_SIGNALS = (32, 33)
+_RT_SIGACTION = 13 if os.uname().machine == "x86_64" else 134
+
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -49,6 +54,18 @@ def call(name: str, *args: Any) -> None:
 def mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
     """Mount a file system."""
     call("mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode())
+
+
+def default_signals() -> None:
+    """Have every signal do what it does by default, whatever our owner ignores, as a background job does C-c.
+
+    32 and 33 are the C library's own, which it lets nobody set; yet its `posix_spawn`, by which make starts its
+    commands, has them ignored in a child of a process that uses them.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    for libc_number in _LIBC_SIGNALS:
+        libc.syscall(_RT_SIGACTION, libc_number, bytes(64), None, ctypes.c_size_t(8))  # all zeros: SIG_DFL
 
 
 def own_capabilities() -> None:
