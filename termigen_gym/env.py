@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from .catalog import find
 from .errors import ActionError, SandboxError, TaskError, TermigenError
 from .family import Family
 from .sandbox import engine
-from .sandbox.base import Engine, Image, ImageSource, Limits, Sandbox, Snapshot, pack, wait_healthy
+from .sandbox.base import Engine, Image, ImageSource, Limits, Sandbox, Snapshot, wait_healthy
 from .sandbox.images import ensure_base, needs_base
 from .sandbox.pool import SPARES
 from .spaces import TerminalText
@@ -55,6 +57,10 @@ class EnvSnapshot:
     def close(self) -> None:
         """Give its room back. Idempotent; at the latest the next reset does it."""
         self.tree.close()
+
+
+class _Holder:
+    """Wants spare sandboxes beside those that the env itself wants."""
 
 
 class TerminalEnv(gym.Env[str, str]):
@@ -133,9 +139,12 @@ class TerminalEnv(gym.Env[str, str]):
         self._reward = reward
         self._warm_resets = warm_resets
         self._resets = 0
-        self._stopping: Future[None] | None = None
+        self._stopping: list[Future[None]] = []
         self._task: Task | None = None
         self._sandbox: Sandbox | None = None
+        self._judging: Start | None = None
+        self._judge: Sandbox | None = None
+        self._verdicts = _Holder()
         self._terminal: Terminal | None = None
         self._aborted = threading.Event()
         self._shown = ""
@@ -186,7 +195,6 @@ class TerminalEnv(gym.Env[str, str]):
         self._task = self._choose(seed, options or {})
         config, chosen = self._task.config, engine(self._engine_name)
         image = self._image(chosen)
-        self._verifier_image(chosen)  # now, not when the agent has done its work
         start = Start.of(
             chosen, image, self._limits(config.environment), config, self._output_limit, bare=bool(self._task.files)
         )
@@ -200,6 +208,9 @@ class TerminalEnv(gym.Env[str, str]):
         self._resets += 1
         if warm and self._resets > 1:
             SPARES.want(self, start, start.spare)
+        self._judging = self._start_of_judge(chosen, image)
+        if warm and self._judging is not None:
+            SPARES.want(self._verdicts, self._judging, self._judging.spare)
         self._steps = 0
         self._deadline = time.monotonic() + (config.agent.timeout_sec or _DEFAULT_TIMEOUT_S)
         self._budget = self._max_steps or config.metadata.max_steps or _DEFAULT_MAX_STEPS
@@ -302,6 +313,7 @@ class TerminalEnv(gym.Env[str, str]):
             self._stop()
         finally:
             SPARES.forget(self)
+            SPARES.forget(self._verdicts)
 
     def abort(self) -> None:
         """From another thread, end the build or the sandbox: the `prepare`, `reset` or `step` under way there raises.
@@ -309,9 +321,9 @@ class TerminalEnv(gym.Env[str, str]):
         One that begins only afterwards is not kept from beginning: call this again until the other thread is done.
         """
         self._aborted.set()
-        sandbox = self._sandbox
-        if sandbox is not None:
-            sandbox.stop()
+        for sandbox in (self._sandbox, self._judge):
+            if sandbox is not None:
+                sandbox.stop()
 
     def _finish(self, reading: Reading, started: float, *, terminated: bool) -> StepResult:
         if self._terminal is not None:
@@ -329,13 +341,25 @@ class TerminalEnv(gym.Env[str, str]):
             return float(verdict.reward == 1)
         return verdict.fraction if self._reward == "fraction" else verdict.reward
 
-    def _fresh(self) -> Sandbox:
-        """Start a sandbox for tests that run in one of their own."""
-        chosen, config = engine(self._engine_name), self.task.config
+    @contextlib.contextmanager
+    def _fresh(self) -> Iterator[Sandbox]:
+        """A sandbox for tests that run in one of their own."""
+        assert self._judging is not None  # made by reset for a task that needs it
+        self._judge = self._judging.begin(self.task.files, self._warm_resets).sandbox
+        try:
+            yield self._judge
+        finally:
+            self._stop_later(Started(self._judge, None))
+            self._judge = None
+
+    def _start_of_judge(self, chosen: Engine, image: Image) -> Start | None:
+        """Return how the sandbox of the tests begins; None where they run in the agent's."""
+        config = self.task.config
+        if not config.separate:
+            return None
         wanted = config.verifier.environment or config.environment
-        image = self._verifier_image(chosen) or self._image(chosen)
-        start = Start.of(chosen, image, self._limits(wanted), config, self._output_limit, bare=True)
-        return start.sandbox(self.task.files)
+        own = self._verifier_image(chosen) or image
+        return Start.of(chosen, own, self._limits(wanted), config, self._output_limit, bare=True)
 
     def _reopen(self, reading: Reading) -> Reading:
         assert self._terminal is not None  # only called from step
@@ -399,13 +423,8 @@ class TerminalEnv(gym.Env[str, str]):
 
     def _begin(self, start: Start, warm: bool) -> Terminal:
         """Take or start a sandbox, bring it to where the agent may begin, return its terminal."""
-        spare: Started | None = SPARES.take(start) if warm else None
-        if spare is None:
-            self._sandbox = start.sandbox(self.task.files)
-        else:
-            self._sandbox, self._terminal = spare.sandbox, spare.terminal
-            if self.task.files:
-                self._sandbox.put(pack(self.task.files))
+        started = start.begin(self.task.files, warm)
+        self._sandbox, self._terminal = started.sandbox, started.terminal
         check = self.task.config.environment.healthcheck
         if check is not None:
             wait_healthy(self._sandbox, check)
@@ -422,13 +441,18 @@ class TerminalEnv(gym.Env[str, str]):
         self._await_stopped()
         self._sandbox = self._terminal = None
         self._snapshots.clear()
-        self._stopping = SPARES.later(ending.close)
+        self._stop_later(ending)
+
+    def _stop_later(self, ending: Started) -> None:
+        if self._warm_resets:
+            self._stopping.append(SPARES.later(ending.close))
+        else:
+            ending.close()
 
     def _await_stopped(self) -> None:
-        """Wait for what `_leave` began."""
-        stopping, self._stopping = self._stopping, None
-        if stopping is not None:
-            stopping.result()
+        """Wait for what `_stop_later` began."""
+        while self._stopping:
+            self._stopping.pop().result()
 
     def _stop(self) -> None:
         if self._terminal is not None:

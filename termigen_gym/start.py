@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .sandbox.base import Engine, Image, Limits, Sandbox, Shell, pack
+from .sandbox.pool import SPARES
 from .task import EnvironmentConfig, TaskConfig, TreeFile
 from .terminal import Terminal
 from .verifier import plain_values
@@ -65,6 +66,23 @@ class Start:
             sandbox.stop()
             raise
         return sandbox
+
+    def begin(self, files: Mapping[str, TreeFile], warm: bool) -> Started:
+        """Take the spare that waits, if one may be taken (`warm`), else make a sandbox; with `files` put in either.
+
+        Raises:
+            SandboxError: it could not be made.
+        """
+        spare: Started | None = SPARES.take(self) if warm else None
+        if spare is None:
+            return Started(self.sandbox(files), None)
+        try:
+            if files:
+                spare.sandbox.put(pack(files))
+        except BaseException:
+            spare.close()
+            raise
+        return spare
 
     def terminal(self, sandbox: Sandbox) -> Terminal:
         """Open the agent's terminal. The caller closes it.

@@ -169,15 +169,15 @@ class BuildahStore:
 
         Whose they are is not written anywhere, so they go only while nobody builds.
         """
-        containers = self._records("containers")
         files = list(self._temporary.glob("*"))
-        if not containers and not files:
+        if not files and not self._records("containers"):
             return 0
         with self._lock_file(_BUILDS) as file:
             if not try_lock(file.fileno(), fcntl.LOCK_EX):
                 return 0
-            if containers:
-                self._run(["rm", "--all"])
+            containers = self._records("containers")
+            if containers:  # by their ids: `--all` leaves out those that buildah had not described when it was killed
+                self._run(["rm", *(record["id"] for record in containers)])
             for path in files:
                 for group in Path("/sys/fs/cgroup").glob(f"**/buildah-{path.name}"):  # where a step of it ran
                     with suppress(OSError):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -58,13 +59,14 @@ class Verdict:
         return {**asdict(self), "tampered": list(self.tampered)}
 
 
-def verify(sandbox: Sandbox, task: Task, fresh: Callable[[], Sandbox]) -> Verdict:
+def verify(sandbox: Sandbox, task: Task, fresh: Callable[[], AbstractContextManager[Sandbox]]) -> Verdict:
     """Run the task's tests on what the agent left in its sandbox. Nothing that it started lives on, but in shared mode.
 
     Args:
         sandbox: the agent's.
         task: what it was to do.
-        fresh: starts another sandbox as the task's verifier needs it; called in separate mode only.
+        fresh: gives, for the length of a `with` block, another sandbox as the task's verifier needs it; called in
+            separate mode only.
 
     Raises:
         VerifierError: the verdict can't be had; see its kinds.

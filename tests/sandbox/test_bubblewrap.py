@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from termigen_gym.sandbox.buildah import BuildahStore
 
 ROOT = Path(__file__).parent.parent.parent
 _ASK = """
@@ -58,3 +61,15 @@ def test_what_its_owner_ignores_no_command_inside_does() -> None:
         check=False,
     )
     assert (done.stdout, done.stderr) == ("no_signal_ignored True \n", "")
+
+
+def test_a_container_that_its_killed_build_had_not_described_is_swept(tmp_path: Path) -> None:
+    store = BuildahStore(shutil.which("buildah") or "buildah", tmp_path)
+    begin = ["buildah", "--root", str(tmp_path / "storage"), "--runroot", str(tmp_path / "run")]
+    begin += ["--storage-driver", store.driver, "from", "scratch"]
+    way = [] if os.geteuid() == 0 else ["buildah", "unshare"]
+    subprocess.run([*way, *begin], check=True, capture_output=True)
+    (described,) = (tmp_path / "storage").glob("*-containers/*/userdata/buildah.json")
+    described.unlink()
+    assert store.sweep() == 1
+    assert store.sweep() == 0
