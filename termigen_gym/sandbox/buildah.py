@@ -176,14 +176,14 @@ class BuildahStore:
             if not try_lock(file.fileno(), fcntl.LOCK_EX):
                 return 0
             containers = self._records("containers")
-            if containers:  # by their ids: `--all` leaves out those that buildah had not described when it was killed
-                self._run(["rm", *(record["id"] for record in containers)])
+            for record in containers:  # `rm --all` leaves out those that buildah had not described when it was killed
+                self._run(["rm", record["id"]], check=False)
             for path in files:
                 for group in Path("/sys/fs/cgroup").glob(f"**/buildah-{path.name}"):  # where a step of it ran
                     with suppress(OSError):
                         group.rmdir()
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-        return len(containers) + len(files)
+        return len(containers) - len(self._records("containers")) + len(files)
 
     @property
     def _temporary(self) -> Path:

@@ -65,10 +65,10 @@ def test_what_its_owner_ignores_no_command_inside_does() -> None:
 
 def test_a_container_that_its_killed_build_had_not_described_is_swept(tmp_path: Path) -> None:
     store = BuildahStore(shutil.which("buildah") or "buildah", tmp_path)
-    begin = ["buildah", "--root", str(tmp_path / "storage"), "--runroot", str(tmp_path / "run")]
-    begin += ["--storage-driver", store.driver, "from", "scratch"]
-    way = [] if os.geteuid() == 0 else ["buildah", "unshare"]
-    subprocess.run([*way, *begin], check=True, capture_output=True)
+    way = ["buildah"] if os.geteuid() == 0 else ["buildah", "unshare", "buildah"]
+    way += ["--root", str(tmp_path / "storage"), "--runroot", str(tmp_path / "run"), "--storage-driver", store.driver]
+    for step in (["from", "scratch"], ["commit", "--rm", "working-container", "base"], ["from", "localhost/base"]):
+        subprocess.run([*way, *step], check=True, capture_output=True)
     (described,) = (tmp_path / "storage").glob("*-containers/*/userdata/buildah.json")
     described.unlink()
     assert store.sweep() == 1
