@@ -24,6 +24,7 @@ from ..extras import EXTRAS
 from . import machine, runs, tasks
 
 _LATER_S = 0.05
+_INTERRUPTED = 128 + signal.SIGINT
 _BAD_INPUT = (errors.TaskError, errors.StoreError, errors.AgentError, errors.ActionError)
 
 
@@ -36,9 +37,6 @@ class _Group(TyperGroup):
         except errors.TermigenError as error:
             print(f"termigen: {error}", file=sys.stderr)
             raise typer.Exit(2 if isinstance(error, _BAD_INPUT) else 3) from None
-        except KeyboardInterrupt:
-            print("termigen: interrupted; a run goes on when the same command is given again", file=sys.stderr)
-            raise typer.Exit(130) from None
         except ModuleNotFoundError as error:
             extra = next((name for name, modules in EXTRAS.items() if error.name in modules), None)
             if extra is None:
@@ -87,6 +85,11 @@ def main() -> None:
         signal.signal(signal.SIGINT, _interrupt)
     try:
         app(prog_name="termigen")
+    except (KeyboardInterrupt, SystemExit) as end:  # typer exits by itself, in silence, where it reads the options
+        if isinstance(end, SystemExit) and end.code != _INTERRUPTED:
+            raise
+        print("termigen: interrupted; a run goes on when the same command is given again", file=sys.stderr)
+        raise SystemExit(_INTERRUPTED) from None
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # what is closed now is closed whole

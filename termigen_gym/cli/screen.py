@@ -80,4 +80,6 @@ class _Lines:
         now = time.monotonic()
         if step.stage != self._stage or step.done == step.total or now >= self._next:
             self._stage, self._next = step.stage, now + _PLAIN_EVERY_S
-            print(f"{step.stage} {step.done}/{step.total} {step.note}", file=sys.stderr, flush=True)
+            # In one piece: an interrupt must not leave half a line before what it has to say.
+            sys.stderr.write(f"{step.stage} {step.done}/{step.total} {step.note}\n")
+            sys.stderr.flush()

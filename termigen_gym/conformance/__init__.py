@@ -21,6 +21,7 @@ from functools import partial
 from ..errors import TermigenError
 from ..sandbox.base import Engine
 from . import (
+    apart,
     commands,
     files,
     images,
@@ -29,6 +30,7 @@ from . import (
     networks,
     shells,
     snapshots,
+    taking,
     talks_commands,
     talks_harm,
     talks_jobs,
@@ -45,7 +47,7 @@ __all__ = ["CASES", "TALKS", "Case", "CaseResult", "Stage", "Talk", "conformance
 
 CASES: tuple[Case, ...] = tuple(
     case
-    for module in (images, commands, files, shells, world, networks, limits, life, snapshots)
+    for module in (images, commands, files, shells, world, networks, limits, life, snapshots, taking, apart)
     for case in module.cases.all
 )
 
