@@ -59,7 +59,7 @@ def check_cases(tool, folder):
     """Every hidden case gives the right output and exit code."""
     wrong = []
     for case in FACTS["cases"]:
-        result = run([tool, *case["args"]], folder, 10, case["stdin"])
+        result = run([tool, *case["args"]], folder, 20, case["stdin"])
         if (result.stdout, result.returncode) != (case["stdout"], case["code"]):
             shown = (result.returncode, result.stdout[:200], case["stdout"][:200], result.stderr[-300:])
             wrong.append((case["args"], case["stdin"][:200], *shown))

@@ -45,7 +45,7 @@ class Ledger:
         """Runs one statement; raises sqlite3.Error where it fails."""
         self.process.stdin.write(json.dumps([sql, values]).encode() + b"\n")
         self.process.stdin.flush()
-        answer = json.loads(self._line(time.monotonic() + 10))
+        answer = json.loads(self._line(time.monotonic() + 60))
         if "error" in answer:
             raise sqlite3.OperationalError(answer["error"])
         return Answer(**answer)

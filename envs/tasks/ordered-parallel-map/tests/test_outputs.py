@@ -82,7 +82,7 @@ def play(harness, scenario, threads, window, items, seed):
         pytest.fail("not run: three runs have hung already")
     args = [str(x) for x in (scenario, threads, window, items, seed)]
     try:
-        done = subprocess.run([*harness, *args], capture_output=True, text=True, timeout=6)
+        done = subprocess.run([*harness, *args], capture_output=True, text=True, timeout=12)
     except subprocess.TimeoutExpired:
         hung(args)
     finally:
@@ -174,7 +174,7 @@ def lines_of(seed, count):
 def run_linesum(linesum, options, data):
     if hangs >= 3:
         pytest.fail("not run: three runs have hung already")
-    done = subject.run(linesum, *options, stdin=data, seconds=6)
+    done = subject.run(linesum, *options, stdin=data, seconds=12)
     return done if done.returncode is not None else hung(["linesum", *options])
 
 
@@ -216,7 +216,7 @@ def test_linesum_prints_while_its_input_pauses(linesum, refsum):
             process.stdin.write(data)
             process.stdin.flush()
             os.set_blocking(process.stdout.fileno(), False)
-            got, end = b"", time.monotonic() + 6
+            got, end = b"", time.monotonic() + 12
             while len(got) < len(want) and time.monotonic() < end and process.poll() is None:
                 got += process.stdout.read(len(want)) or b""
                 time.sleep(0.005)
