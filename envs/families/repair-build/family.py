@@ -1826,6 +1826,16 @@ def render_mistakes(mistakes: Sequence[Mistake], blocks: Sequence[Block]) -> str
     return "\n\n".join(out) + "\n"
 
 
+def render_variants(equivalents: Mapping[str, str], mutants: Mapping[str, str]) -> str:
+    """variants.toml: names to commands that run after the last block; a JSON string is a TOML string too."""
+    out = [
+        f"[[{kind}]]\nname = {json.dumps(name)}\ncommand = {json.dumps(command)}"
+        for kind, variants in (("equivalents", equivalents), ("mutants", mutants))
+        for name, command in variants.items()
+    ]
+    return "\n\n".join(out) + "\n"
+
+
 def shell_quote(text: str) -> str:
     """The text as one shell word."""
     return "'" + text.replace("'", "'\\''") + "'"
@@ -2066,6 +2076,57 @@ def solution_mistakes(project: Project, difficulty: str, placed: Sequence[Placed
     return mistakes
 
 
+def diff_again(project: Project) -> str:
+    """A command that makes the patch anew from the tree as it is."""
+    stem = f"{project.tool}-{project.version}"
+    return f"make -C {project.root} clean; rm -rf /tmp/again && mkdir /tmp/again && cd /tmp/again && tar -xf /app/{stem}.tar && cp -a {project.root} new && (diff -ruN {stem} new || true) > /app/repair.patch; cd {project.root}"
+
+
+def other_ways(project: Project, difficulty: str) -> dict[str, str]:
+    """What may follow on the solution without making it wrong."""
+    ways = {
+        "a-clean-tree": f"make -C {project.root} clean",
+        "a-built-tree": f"make -C {project.root} clean all CFLAGS+=-g || make -C {project.root}",
+        "files-beside": f"cp -a {project.root} /app/work; echo 'see repair.patch' > /app/NOTES; rm -rf /tmp/fresh /tmp/orig",
+        "a-comment-more": f"sed -i '1i /* Entry point. */' {project.root}/src/main.c",
+    }
+    if difficulty != "easy":
+        ways["a-comment-more"] += f" && {diff_again(project)}"
+        ways["a-patch-with-other-prefixes"] = "sed -i -E 's#^(---|[+]{3}) [^/]+/#\\1 x/#' /app/repair.patch"
+        ways["a-patch-without-the-commands"] = "sed -i '/^diff /d' /app/repair.patch"
+    return ways
+
+
+def wrong_ways(project: Project, difficulty: str, damaged: Sequence[str]) -> dict[str, str]:
+    """What breaks one demand each, or leaves one file as it was damaged; the patch always fits the tree."""
+    root, stem = project.root, f"{project.tool}-{project.version}"
+    name = project.parts[0].name
+    trees = {
+        "the-readme-is-changed": f"echo . >> {root}/README.md",
+        "a-shipped-case-is-dropped": f"sed -i '$d' {root}/tests/cases.txt",
+        "a-file-more-among-the-tests": f"touch {root}/tests/more.txt",
+        "without-werror": f"sed -i 's/ -Werror//' {root}/Makefile",
+        "all-warnings-off": f"sed -i 's/-Werror/-Werror -w/' {root}/Makefile",
+        "another-compiler": f"sed -i 's/^\\t\\(.*\\)$(CC)/\\t\\1gcc/' {root}/Makefile",
+        "a-command-is-dropped": f'sed -i \'s/"{name}"/"no-{name}"/\' {root}/src/main.c',
+        "a-source-is-gone": f"rm {root}/src/{name}.c",
+    }
+    for path in damaged:
+        label = re.sub("[^a-z]+", "-", path.lower())
+        trees[f"{label}-as-it-was"] = f"tar -xOf /app/{stem}.tar {stem}/{path} > {root}/{path}"
+    if difficulty == "easy":
+        return trees
+    patches = {
+        "no-patch": "rm /app/repair.patch",
+        "an-empty-patch": ": > /app/repair.patch",
+        "a-patch-the-wrong-way-round": f"cd /tmp && rm -rf wrong && mkdir wrong && cd wrong && tar -xf /app/{stem}.tar && make -C {root} clean && (diff -ruN {root} {stem} || true) > /app/repair.patch; cd {root}",
+        "a-patch-with-absolute-names": f"cd /tmp && rm -rf wrong && mkdir wrong && cd wrong && tar -xf /app/{stem}.tar && make -C {root} clean && (diff -ruN /tmp/wrong/{stem} {root} || true) > /app/repair.patch; cd {root}",
+        "products-in-the-patch": f"cd /tmp && rm -rf wrong && mkdir wrong && cd wrong && tar -xf /app/{stem}.tar && make -C {root} && cp -a {root} new && (diff -ruaN {stem} new || true) > /app/repair.patch; cd {root}",
+        "a-change-after-the-patch": f"sed -i '1i /* Entry point. */' {root}/src/main.c",
+    }
+    return {name: f"{command}; {diff_again(project)}" for name, command in trees.items()} | patches
+
+
 def generate(rng: np.random.Generator, difficulty: str) -> Instance:
     """One damaged project.
 
@@ -2084,6 +2145,7 @@ def generate(rng: np.random.Generator, difficulty: str) -> Instance:
         shown.append(make_case(visible.part, visible.fault.stdin))
     whole = project.files() | {"tests/cases.txt": cases_text(shown)}
     broken = apply_faults(whole, [p.fault for p in placed])
+    damaged = [path for path in sorted(whole) if broken[path] != whole[path]]
     files: dict[str, bytes | str] = {f"{project.root}/{path}": text for path, text in broken.items()}
     files[f"/app/{project.tool}-{project.version}.tar"] = source_tar(project, broken)
     hidden = [*shown, *hidden_cases(rng, project)]
@@ -2103,4 +2165,5 @@ def generate(rng: np.random.Generator, difficulty: str) -> Instance:
         tests={"instance.json": json.dumps(facts)},
         solution=render_solution(blocks),
         mistakes=render_mistakes(solution_mistakes(project, difficulty, placed), blocks),
+        variants=render_variants(other_ways(project, difficulty), wrong_ways(project, difficulty, damaged)),
     )

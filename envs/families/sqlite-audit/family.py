@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from calendar import monthrange
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -637,7 +637,7 @@ Keep the restored tables and columns as they are, and do not rebuild entries tha
     return text + "\n"
 
 
-def truth(world: World, books: Books, lost: list[int]) -> dict[str, object]:
+def truth(world: World, books: Books, lost: list[int]) -> dict[str, Any]:
     """What the tests compare with."""
     n = world.names
     keep: list[list[object]] = []
@@ -729,6 +729,16 @@ def render_mistakes(mistakes: Sequence[Mistake], blocks: Sequence[Block]) -> str
         rows += [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
         rows.append(f"undo = {json.dumps(list(m.undo))}")
         out.append("\n".join(rows))
+    return "\n\n".join(out) + "\n"
+
+
+def render_variants(equivalents: Mapping[str, str], mutants: Mapping[str, str]) -> str:
+    """variants.toml: names to commands that run after the last block; a JSON string is a TOML string too."""
+    out = [
+        f"[[{kind}]]\nname = {json.dumps(name)}\ncommand = {json.dumps(command)}"
+        for kind, variants in (("equivalents", equivalents), ("mutants", mutants))
+        for name, command in variants.items()
+    ]
     return "\n\n".join(out) + "\n"
 
 
@@ -1127,6 +1137,68 @@ def solution_mistakes(world: World, difficulty: str) -> list[Mistake]:
     return mistakes
 
 
+def sql(statement: str) -> str:
+    """A command that changes the corrected ledger."""
+    return f"sqlite3 -bail /app/ledger.db <<'SQL'\n{statement};\nSQL"
+
+
+def other_ways(world: World) -> dict[str, str]:
+    """What may follow on the solution without making it wrong."""
+    n = world.names
+    return {
+        "findings-in-another-order": "cd /app && (head -n 1 findings.csv; tail -n +2 findings.csv | tac) > /tmp/f && cp /tmp/f findings.csv",
+        "lines-end-in-crlf": "cd /app && sed -i 's/$/\\r/' findings.csv balances.csv",
+        "values-in-quotes": "cd /app && sed -i -e '1!s/[^,]*/\"&\"/g' balances.csv",
+        "an-index-more": sql(f"CREATE INDEX by_entry ON {n.legs}({n.fk}); ANALYZE; VACUUM"),
+        "journal-in-wal-mode": sql("PRAGMA journal_mode = WAL"),
+        "files-beside": "cd /app && cp ledger.db ledger.bak && sqlite3 ledger.db .dump > corrected.sql && rm -f /tmp/audit.db",
+    }
+
+
+def wrong_ways(world: World, facts: Mapping[str, Any]) -> dict[str, str]:
+    """What breaks one demand each; the entry is one that was right and lies in the open month."""
+    n = world.names
+    limit = str(world.closed_before)
+    open_entries = [row for row in facts["entries"] if row[5] is not None and row[1] >= limit]
+    entry = open_entries[-1][0]
+    some = f"(SELECT min(id) FROM {n.legs} WHERE {n.fk} = {entry})"
+    ways = {
+        "a-finding-is-missing": "sed -i '$d' /app/findings.csv",
+        "a-finding-twice": "tail -n 1 /app/findings.csv > /tmp/f && cat /tmp/f >> /app/findings.csv",
+        "a-finding-too-many": "echo 'amount,XX99999' >> /app/findings.csv",
+        "findings-under-another-header": "sed -i '1s/kind/fault/' /app/findings.csv",
+        "an-account-without-a-balance": "sed -i '$d' /app/balances.csv",
+        "balances-in-cents": "sed -i '1!s/[.]//' /app/balances.csv",
+        "balances-with-one-decimal": "sed -i '1!s/[0-9]$//' /app/balances.csv",
+        "balances-of-the-delivered-ledger": f"cd /app && rm -f /tmp/w.db && sqlite3 /tmp/w.db < ledger.sql && (echo code,balance; sqlite3 -csv /tmp/w.db \"SELECT a.code, printf('%.2f', coalesce(sum(l.{n.cents}), 0) / 100.0) FROM accounts a LEFT JOIN {n.legs} l ON l.account_id = a.id GROUP BY a.code\") > balances.csv",
+        "a-right-entry-is-rebuilt": sql(
+            f"CREATE TEMP TABLE t AS SELECT * FROM {n.legs} WHERE {n.fk} = {entry}; DELETE FROM {n.legs} WHERE {n.fk} = {entry}; UPDATE t SET id = id + 1000000; INSERT INTO {n.legs} SELECT * FROM t"
+        ),
+        "a-memo-is-changed": sql(f"UPDATE {n.entries} SET {n.memo} = {n.memo} || '.' WHERE id = {entry}"),
+        "a-right-entry-is-deleted": sql(
+            f"DELETE FROM {n.legs} WHERE {n.fk} = {entry}; DELETE FROM {n.entries} WHERE id = {entry}"
+        ),
+        "a-leg-is-a-cent-off": sql(f"UPDATE {n.legs} SET {n.cents} = {n.cents} + 1 WHERE id = {some}"),
+        "a-leg-without-an-entry": sql(f"INSERT INTO {n.legs} ({n.fk}, account_id, {n.cents}) VALUES (999999, 1, 0)"),
+        "a-column-more": sql(f"ALTER TABLE {n.entries} ADD COLUMN checked INTEGER"),
+        "a-rule-is-lost": sql("DELETE FROM rules WHERE rowid = (SELECT min(rowid) FROM rules)"),
+        "the-ledger-as-it-was-delivered": "cd /app && rm -f ledger.db && sqlite3 ledger.db < ledger.sql",
+    }
+    if facts["months"] is not None:
+        ways["a-month-is-missing"] = "sed -i '$d' /app/bank-months.csv"
+        ways["months-from-the-statement-alone"] = "sed -i '2s/[0-9]$/0/;3s/[0-9]$/1/' /app/bank-months.csv"
+    if facts["closed_before"] is not None:
+        drop = "sqlite3 /app/ledger.db \"SELECT 'DROP TRIGGER ' || name || ';' FROM sqlite_master WHERE type = 'trigger' {}\" | sqlite3 /app/ledger.db"
+        ways["the-books-stay-open"] = drop.format("")
+        ways["legs-stay-open"] = drop.format(f"AND tbl_name = '{n.legs}'")
+        ways["deletions-stay-open"] = drop.format("AND sql LIKE '%DELETE ON%'")
+        ways["insertions-stay-open"] = drop.format("AND sql LIKE '%INSERT ON%'")
+        ways["all-is-closed"] = sql(
+            f"CREATE TRIGGER shut BEFORE UPDATE ON {n.entries} BEGIN SELECT RAISE(ABORT, 'closed'); END"
+        )
+    return ways
+
+
 def generate(rng: np.random.Generator, difficulty: str) -> Instance:
     """One ledger with its faults.
 
@@ -1138,11 +1210,11 @@ def generate(rng: np.random.Generator, difficulty: str) -> Instance:
         The dump, the statements and the policy; the truth for the tests; the solution and its mistakes.
     """
     world, books, kinds = make_books(rng, difficulty)
-    sql, lost = dump(rng, world, books)
+    text, lost = dump(rng, world, books)
     facts = truth(world, books, lost)
     facts["accounts"] = [[code, name] for code, name in world.accounts]
-    facts["pristine"] = sql
-    files: dict[str, bytes | str] = {"/app/ledger.sql": sql, "/app/POLICY.md": policy(world, difficulty)}
+    facts["pristine"] = text
+    files: dict[str, bytes | str] = {"/app/ledger.sql": text, "/app/POLICY.md": policy(world, difficulty)}
     files.update(statements(world, difficulty))
     blocks = solution_blocks(world, difficulty, kinds)
     return Instance(
@@ -1151,4 +1223,5 @@ def generate(rng: np.random.Generator, difficulty: str) -> Instance:
         tests={"instance.json": json.dumps(facts)},
         solution=render_solution(blocks),
         mistakes=render_mistakes(solution_mistakes(world, difficulty), blocks),
+        variants=render_variants(other_ways(world), wrong_ways(world, facts)),
     )

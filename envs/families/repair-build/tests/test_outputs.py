@@ -1,55 +1,51 @@
-"""Builds the agent's tree in a copy, and the shipped tree with the agent's patch, and tries both on hidden inputs."""
+"""Builds the agent's tree in a copy, and the shipped tree with the agent's patch, and tries both on hidden inputs, as nobody."""
 
+import collections
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+import subject
 
 FACTS = json.loads(Path("/tests/instance.json").read_text())
 ROOT = Path("/app") / FACTS["tool"]
 PATCH = Path("/app/repair.patch")
 LEVEL = FACTS["difficulty"]
-ENV = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "HOME": "/root",
-    "LANG": "C.UTF-8",
-    "ASAN_OPTIONS": "detect_leaks=0",
-}
+ENV = {**subject.ENV, "ASAN_OPTIONS": "detect_leaks=0"}
 FIXED = [path for path in FACTS["shipped"] if path == "README.md" or path.startswith("tests/")]
 SOURCES = sorted(path for path in FACTS["shipped"] if path.startswith("src/") and path.endswith(".c"))
 
 
-def run(command, folder, seconds=60):
-    """A command's result; never raises on its exit code."""
-    return subprocess.run(
-        command, cwd=folder, env=ENV, capture_output=True, text=True, errors="replace", timeout=seconds, check=False
-    )
+Result = collections.namedtuple("Result", "returncode stdout stderr")
+
+
+def run(command, folder, seconds=30, stdin=""):
+    """A command's result; never raises on its exit code, which is None where it takes too long."""
+    done = subject.run(*command, cwd=folder, env=ENV, seconds=seconds, stdin=stdin.encode())
+    return Result(done.returncode, *(text.decode(errors="replace") for text in done[1:]))
 
 
 def text_of(path):
     """A file's text, or None where there is no file."""
-    return path.read_text(errors="replace") if path.is_file() else None
+    return subject.read(path).decode(errors="replace") if path.is_file() else None
+
+
+def write(folder, path):
+    """Writes a file as it was shipped."""
+    text = FACTS["shipped"][path]
+    subject.write(folder / path, text, 0o755 if text.startswith("#!") else 0o644)
 
 
 def copy_clean(target):
     """A copy of the agent's tree without anything built, with README.md and tests/ as shipped."""
-    assert ROOT.is_dir(), f"{ROOT} is missing"
-    shutil.copytree(ROOT, target, symlinks=True, ignore=shutil.ignore_patterns("build", "*.o", "*.a", "*.so", "*.d"))
-    restore_fixed(target)
-    return target
-
-
-def restore_fixed(folder):
-    """Puts README.md and tests/ back as shipped."""
+    subject.copy(ROOT, target, leave_out=("build",))
+    with subject.as_nobody():
+        for path in list(target.rglob("*")):
+            if path.suffix in (".o", ".a", ".so", ".d") and not path.is_dir():
+                path.unlink()
     for path in FIXED:
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.unlink(missing_ok=True)
-        file.write_text(FACTS["shipped"][path])
-        file.chmod(0o755 if FACTS["shipped"][path].startswith("#!") else 0o644)
+        write(target, path)
+    return target
 
 
 def make(folder, *arguments):
@@ -63,38 +59,29 @@ def check_cases(tool, folder):
     """Every hidden case gives the right output and exit code."""
     wrong = []
     for case in FACTS["cases"]:
-        result = subprocess.run(
-            [tool, *case["args"]],
-            cwd=folder,
-            env=ENV,
-            input=case["stdin"].encode(),
-            capture_output=True,
-            timeout=20,
-            check=False,
-        )
-        if result.stdout.decode(errors="replace") != case["stdout"] or result.returncode != case["code"]:
-            wrong.append(
-                (
-                    case["args"],
-                    case["stdin"][:200],
-                    result.returncode,
-                    result.stdout[:200],
-                    case["stdout"][:200],
-                    result.stderr[-300:],
-                )
-            )
+        result = run([tool, *case["args"]], folder, 20, case["stdin"])
+        if (result.stdout, result.returncode) != (case["stdout"], case["code"]):
+            shown = (result.returncode, result.stdout[:200], case["stdout"][:200], result.stderr[-300:])
+            wrong.append((case["args"], case["stdin"][:200], *shown))
+            if result.returncode is None:
+                break
     assert not wrong, f"{len(wrong)} of {len(FACTS['cases'])} cases are wrong, the first: {wrong[0]}"
 
 
+@pytest.fixture
+def work():
+    with subject.folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def built():
     """The agent's tree, built from clean sources with a compiler that logs its calls."""
-    base = tmp_path_factory.mktemp("built")
-    folder, log, compiler = copy_clean(base / "tree"), base / "log", base / "logging-cc"
-    compiler.write_text(f'#!/bin/sh\necho "$*" >> {log}\nexec /usr/bin/gcc "$@"\n')
-    compiler.chmod(0o755)
-    make(folder, f"CC={compiler}")
-    return folder, log.read_text().splitlines()
+    with subject.folder() as base:
+        folder, log, compiler = copy_clean(base / "tree"), base / "log", base / "logging-cc"
+        subject.write(compiler, f'#!/bin/sh\necho "$*" >> {log}\nexec /usr/bin/gcc "$@"\n', 0o755)
+        make(folder, f"CC={compiler}")
+        yield folder, text_of(log).splitlines()
 
 
 def test_readme_and_tests_are_unchanged():
@@ -109,7 +96,7 @@ def test_builds_from_clean_sources(built):
     folder, _ = built
     for name in (FACTS["tool"], FACTS["library"]):
         assert (folder / "build" / name).is_file(), f"build/{name} was not built"
-    assert (folder / "build" / FACTS["tool"]).read_bytes()[:4] == b"\x7fELF"
+    assert subject.read(folder / "build" / FACTS["tool"])[:4] == b"\x7fELF"
 
 
 def test_sources_are_compiled_with_the_flags(built):
@@ -140,52 +127,50 @@ def test_shipped_tests_pass(built):
     make(built[0], "check")
 
 
-def test_commands_do_what_the_readme_says(built, tmp_path):
+def test_commands_do_what_the_readme_says(built, work):
     """Every command gives the documented output on hidden inputs, started from another directory."""
-    check_cases(built[0] / "build" / FACTS["tool"], tmp_path)
+    check_cases(built[0] / "build" / FACTS["tool"], work)
 
 
-def test_wrong_usage_is_refused(built, tmp_path):
+def test_wrong_usage_is_refused(built, work):
     """No command, an unknown one, or too many arguments: exit code 2 and no output."""
     for arguments in ([], ["no-such-command"], [FACTS["cases"][0]["args"][0], "extra"]):
-        result = run([built[0] / "build" / FACTS["tool"], *arguments], tmp_path)
+        result = run([built[0] / "build" / FACTS["tool"], *arguments], work)
         assert (result.returncode, result.stdout) == (2, "")
 
 
 @pytest.mark.skipif(LEVEL != "hard", reason="not asked for in this instance")
-def test_sanitizers_report_nothing(tmp_path):
+def test_sanitizers_report_nothing(work):
     """A build with SANITIZE=1 gives the same right output without a report."""
-    folder = copy_clean(tmp_path / "tree")
+    folder = copy_clean(work / "tree")
     make(folder, "SANITIZE=1")
     symbols = run(["nm", f"build/{FACTS['tool']}"], folder).stdout
     assert "__asan_init" in symbols, "the build has no address sanitizer"
-    check_cases(folder / "build" / FACTS["tool"], tmp_path)
+    check_cases(folder / "build" / FACTS["tool"], work)
 
 
 @pytest.mark.skipif(LEVEL == "easy", reason="not asked for in this instance")
-def test_patch_repairs_a_fresh_tree(tmp_path):
+def test_patch_repairs_a_fresh_tree(work):
     """repair.patch applies to the shipped tree with -p1, holds every change and nothing else, and the result builds and works."""
     assert PATCH.is_file(), f"{PATCH} is missing"
-    folder = tmp_path / FACTS["stem"]
-    for path, text in FACTS["shipped"].items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        file.chmod(0o755 if text.startswith("#!") else 0o644)
-    result = run(["patch", "-p1", "--batch", "--forward", "-i", str(PATCH)], folder)
+    folder = work / FACTS["stem"]
+    for path in FACTS["shipped"]:
+        write(folder, path)
+    subject.write(work / "repair.patch", subject.read(PATCH))
+    result = run(["patch", "-p1", "--batch", "--forward", "-i", work / "repair.patch"], folder)
     assert result.returncode == 0, result.stdout + result.stderr
     for path in FIXED:
-        assert (folder / path).read_text() == FACTS["shipped"][path], f"the patch changes {path}"
+        assert text_of(folder / path) == FACTS["shipped"][path], f"the patch changes {path}"
     assert not (folder / "build").exists(), "the patch holds what a build produces"
     for path in FACTS["shipped"]:
         assert text_of(folder / path) == text_of(ROOT / path) is not None, (
             f"{path}: the patch gives another text than the tree has"
         )
     make(folder)
-    check_cases(folder / "build" / FACTS["tool"], tmp_path)
+    check_cases(folder / "build" / FACTS["tool"], work)
 
 
 def test_tree_was_not_emptied():
     """Every shipped file is still there."""
     for path in FACTS["shipped"]:
-        assert os.path.isfile(ROOT / path), path
+        assert text_of(ROOT / path) is not None, path

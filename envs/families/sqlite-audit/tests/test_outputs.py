@@ -2,31 +2,84 @@
 
 import csv
 import json
-import shutil
+import os
+import select
 import sqlite3
+import subprocess
+import time
 from collections import Counter
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import pytest
+import subject
 
 FACTS = json.loads(Path("/tests/instance.json").read_text())
 N = FACTS["names"]
 APP = Path("/app")
 
 
+class Answer:
+    """What a statement gave."""
+
+    def __init__(self, rows, lastrowid=None, rowcount=None):
+        self.rows, self.lastrowid, self.rowcount = [tuple(row) for row in rows], lastrowid, rowcount
+
+    def __iter__(self):
+        return iter(self.rows)
+
+    def fetchall(self):
+        return self.rows
+
+    def fetchone(self):
+        return self.rows[0] if self.rows else None
+
+
+class Ledger:
+    """A connection to the agent's database by way of serve.py."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def execute(self, sql, values=()):
+        """Runs one statement; raises sqlite3.Error where it fails."""
+        self.process.stdin.write(json.dumps([sql, values]).encode() + b"\n")
+        self.process.stdin.flush()
+        answer = json.loads(self._line(time.monotonic() + 60))
+        if "error" in answer:
+            raise sqlite3.OperationalError(answer["error"])
+        return Answer(**answer)
+
+    def dump(self):
+        return self.execute("dump").rows
+
+    def _line(self, end):
+        text, out = b"", self.process.stdout.fileno()
+        while not text.endswith(b"\n"):
+            ready = select.select([out], [], [], max(end - time.monotonic(), 0))[0]
+            assert ready, "a statement takes too long"
+            piece = os.read(out, 1 << 20)
+            assert piece, "the database ends the process that reads it"
+            text += piece
+            assert len(text) < 64 << 20, "a statement gives too much"
+        return text
+
+
 @pytest.fixture
-def ledger(tmp_path):
+def ledger():
     """A connection to a copy of the agent's database."""
-    source = APP / "ledger.db"
-    assert source.is_file(), "/app/ledger.db is missing"
-    for suffix in ("", "-wal", "-journal"):
-        part = Path(str(source) + suffix)
-        if part.exists():
-            shutil.copy(part, tmp_path / part.name)
-    connection = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
-    yield connection
-    connection.close()
+    with subject.folder() as folder:
+        for suffix in ("", "-wal", "-journal"):
+            part = APP / f"ledger.db{suffix}"
+            if not suffix or part.exists():
+                subject.write(folder / part.name, subject.read(part, 64 << 20))
+        subject.write(folder / "serve.py", (Path(__file__).parent / "serve.py").read_bytes())
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        with subject.start("/usr/bin/python3", "-I", "serve.py", cwd=folder, env=subject.ENV, **pipes) as process:
+            try:
+                yield Ledger(process)
+            finally:
+                subject.end_all()
 
 
 @pytest.fixture
@@ -68,11 +121,9 @@ def entries(connection):
 
 def read_csv(name, header):
     """The rows of a CSV file of the agent, without its header."""
-    path = APP / name
-    assert path.is_file(), f"{path} is missing"
     rows = [
         [cell.strip() for cell in row]
-        for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines())
+        for row in csv.reader(subject.read(APP / name).decode("utf-8-sig").splitlines())
         if any(c.strip() for c in row)
     ]
     assert rows[:1] == [header], f"{name}: expected header {header}, found {rows[:1]}"
@@ -182,7 +233,7 @@ def test_closed_months_refuse_every_change(ledger):
         f"SELECT id, {day} FROM {e} WHERE {day} >= ? ORDER BY {day}, id LIMIT 1", (limit,)
     ).fetchone()
     account = ledger.execute("SELECT min(id) FROM accounts").fetchone()[0]
-    before = list(ledger.iterdump())
+    before = ledger.dump()
     attempts = [
         (f"INSERT INTO {e} ({day}, {memo}) VALUES (?, 'late')", (closed[1],)),
         (f"UPDATE {e} SET {memo} = 'changed' WHERE id = ?", (closed[0],)),
@@ -198,7 +249,7 @@ def test_closed_months_refuse_every_change(ledger):
     for statement, values in attempts:
         with pytest.raises(sqlite3.Error):
             ledger.execute(statement, values)
-    assert list(ledger.iterdump()) == before
+    assert ledger.dump() == before
 
 
 @pytest.mark.skipif(FACTS["closed_before"] is None, reason="not asked for in this instance")

@@ -1,23 +1,27 @@
 /* Drives pm_run() through one scenario; exit status 0 means that the contract
- * held.  A hang is noticed by the caller.  Usage: harness SCENARIO THREADS
+ * held.  A hang is noticed by the caller.  The library is in a process of its
+ * own (stub.c), run as nobody: what is judged is what that process asks for,
+ * from which of its threads, and when.  Usage: harness STUB SCENARIO THREADS
  * WINDOW ITEMS SEED */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "parmap.h"
+#include "wire.h"
 
-void chaos_seed(unsigned seed);
-
+#define NOBODY 65534
+#define MAXRUNS 1000
 #define MAXITEMS 20000
 
 static void die(const char *fmt, ...)
@@ -54,6 +58,7 @@ static void gate_wait(struct gate *g)
 struct item { long index; int worked, result, closed; struct run *run; };
 
 struct run {
+    int id;
     int threads, window;
     long items;                 /* length of the stream; < 0: endless */
     unsigned seed;
@@ -71,10 +76,9 @@ struct run {
 #define ADD(x, n) __atomic_add_fetch(&(x), (n), __ATOMIC_SEQ_CST)
 #define GET(x) __atomic_load_n(&(x), __ATOMIC_SEQ_CST)
 
-static void *t_next(void *ctx)
+static struct item *t_next(struct run *r)
 {
-    struct run *r = ctx;
-    void *give = NULL;
+    struct item *give = NULL;
 
     if (ADD(r->in_next, 1) != 1)
         die("two threads are in next()");
@@ -94,14 +98,10 @@ static void *t_next(void *ctx)
     return give;
 }
 
-static int t_work(void *ctx, void *item)
+static int t_work(struct run *r, struct item *it)
 {
-    struct run *r = ctx;
-    struct item *it = item;
     int n;
 
-    if (!it || it->run != r)
-        die("work() was given something that next() did not return");
     if (ADD(it->worked, 1) != 1)
         die("item %ld: work() called twice", it->index);
     if (GET(it->closed))
@@ -121,13 +121,8 @@ static int t_work(void *ctx, void *item)
     return code;
 }
 
-static void t_emit(void *ctx, void *item)
+static void t_emit(struct run *r, struct item *it)
 {
-    struct run *r = ctx;
-    struct item *it = item;
-
-    if (!it || it->run != r)
-        die("emit() was given something that next() did not return");
     if (ADD(r->in_emit, 1) != 1)
         die("two threads are in emit()");
     if (it->index != r->emitted)
@@ -147,13 +142,8 @@ static void t_emit(void *ctx, void *item)
     ADD(r->in_emit, -1);
 }
 
-static void t_drop(void *ctx, void *item)
+static void t_drop(struct run *r, struct item *it)
 {
-    struct run *r = ctx;
-    struct item *it = item;
-
-    if (!it || it->run != r)
-        die("drop() was given something that next() did not return");
     if (GET(it->worked) == 1)
         die("item %ld dropped while it is in work()", it->index);
     if (ADD(it->closed, 1) != 1)
@@ -162,7 +152,8 @@ static void t_drop(void *ctx, void *item)
     ADD(r->open, -1);
 }
 
-static const struct pm_ops ops = { t_next, t_work, t_emit, t_drop };
+static struct run *runs[MAXRUNS];
+static int nruns;
 
 static struct run *make(int threads, int window, long items, unsigned seed)
 {
@@ -172,7 +163,116 @@ static struct run *make(int threads, int window, long items, unsigned seed)
     r->items = items;
     r->seed = seed;
     r->item = calloc(MAXITEMS, sizeof *r->item);
+    r->id = ADD(nruns, 1) - 1;
+    if (r->id >= MAXRUNS)
+        die("too many runs");
+    __atomic_store_n(&runs[r->id], r, __ATOMIC_SEQ_CST);
     return r;
+}
+
+/* ---- the process with the library ----------------------------------------- */
+
+static int wires[WIRES];
+static pid_t library;
+static __thread int wire;       /* the one that this thread answers */
+
+static void say(struct msg m)
+{
+    if (send(wire, &m, sizeof m, MSG_NOSIGNAL) != sizeof m)
+        die("the program with the library has ended");
+}
+
+static struct msg hear(void)
+{
+    struct msg m;
+    ssize_t n;
+
+    while ((n = recv(wire, &m, sizeof m, 0)) < 0 && errno == EINTR)
+        ;
+    if (n != sizeof m)
+        die("the program with the library has ended");
+    return m;
+}
+
+static int pm_run_there(struct run *r, struct pm_stats *stats)
+{
+    say((struct msg){ .op = RUN, .run = r->id, .threads = r->threads, .window = r->window,
+                      .count = stats != NULL });
+    struct msg m = hear();
+    if (m.op != RESULT || m.run != r->id)
+        die("pm_run() returned amid a callback");
+    if (stats)
+        *stats = m.stats;
+    return m.value;
+}
+
+static void *answer(void *arg)
+{
+    static const char *const names[] = { "next", "work", "emit", "drop" };
+
+    for (wire = *(int *)arg; ; ) {
+        struct msg m = hear();
+        struct run *r = m.run >= 0 && m.run < MAXRUNS ? GET(runs[m.run]) : NULL;
+        struct item *it = NULL;
+
+        if (m.op < NEXT || m.op > DROP || !r)
+            die("a callback with another ctx");
+        if (m.op != NEXT) {
+            if (m.value < 1 || m.value > GET(r->given))
+                die("%s() was given something that next() did not return", names[m.op]);
+            it = &r->item[m.value - 1];
+        }
+        if (m.op == NEXT) {
+            it = t_next(r);
+            m.value = it ? it->index + 1 : 0;
+        } else if (m.op == WORK) {
+            m.value = t_work(r, it);
+        } else if (m.op == EMIT) {
+            t_emit(r, it);
+        } else {
+            t_drop(r, it);
+        }
+        m.op = ANSWER;
+        say(m);
+    }
+    return NULL;
+}
+
+static void begin(const char *stub, const char *seed, int roots)
+{
+    int there[WIRES], pair[2], quiet = open("/dev/null", O_RDWR);
+    char number[16];
+    pthread_t t;
+
+    for (int k = 0; k < WIRES; k++) {
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair))
+            die("no sockets: %s", strerror(errno));
+        wires[k] = fcntl(pair[0], F_DUPFD, WIRE + WIRES);
+        there[k] = fcntl(pair[1], F_DUPFD, WIRE + WIRES);
+        close(pair[0]);
+        close(pair[1]);
+    }
+    snprintf(number, sizeof number, "%d", roots);
+    library = fork();
+    if (library == 0) {
+        setsid();
+        for (int k = 0; k < 3; k++)
+            dup2(quiet, k);
+        for (int k = 0; k < WIRES; k++)
+            dup2(there[k], WIRE + k);
+        close_range(3, WIRE - 1, 0);
+        close_range(WIRE + WIRES, ~0U, 0);
+        if (setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY))
+            _exit(8);
+        execl(stub, stub, seed, number, NULL);
+        _exit(7);
+    }
+    for (int k = 0; k < WIRES; k++) {
+        close(there[k]);
+        if (k >= roots)
+            pthread_create(&t, NULL, answer, &wires[k]);
+    }
+    wire = wires[0];
 }
 
 /* Runs it and checks what every run promises. Returns pm_run()'s value. */
@@ -183,7 +283,7 @@ static int go(struct run *r)
     int code;
 
     memset(&s, 0x55, sizeof s);
-    code = pm_run(&ops, r, r->threads, r->window, &s);
+    code = pm_run_there(r, &s);
     if (r->open)
         die("%d items neither emitted nor dropped", r->open);
     if (r->in_work || r->in_next || r->in_emit)
@@ -386,62 +486,73 @@ static int nest_result(struct run *r, long i)
 static void *crowd(void *arg)
 {
     struct run *r = arg;
+    wire = wires[r->id - 1];        /* run 0 is main()'s own, and is not used */
     for (int k = 0; k < 6; k++) {
         struct run *in = make(r->threads, r->window, r->items + k, r->seed + k);
         jitter(in);
         go0(in);
-        free(in->item);
-        free(in);
     }
     return NULL;
 }
 
+/* The threads of the library's process and how often they went to sleep. */
+static int count_threads(long *naps)
+{
+    char path[300], line[200];
+    int n = 0;
+    long more;
+    struct dirent *e;
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)library);
+    DIR *d = opendir(path);
+    while (d && (e = readdir(d))) {
+        if (e->d_name[0] == '.')
+            continue;
+        n++;
+        snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)library, e->d_name);
+        FILE *f = naps ? fopen(path, "r") : NULL;
+        while (f && fgets(line, sizeof line, f))
+            if (sscanf(line, "voluntary_ctxt_switches: %ld", &more) == 1)
+                *naps += more;
+        if (f)
+            fclose(f);
+    }
+    if (d)
+        closedir(d);
+    return n;
+}
+
 /* Within the second half of this pause nobody has anything to do: a thread
  * that polls would go to sleep again and again. */
-static long naps;
+static long naps_before, naps_after;
 static void idle_next(struct run *r, long i)
 {
-    struct rusage u;
-
     (void)r;
     if (i != 4)
         return;
-    usleep(900000);
-    getrusage(RUSAGE_SELF, &u);
-    naps = u.ru_nvcsw;
-    usleep(600000);
-    getrusage(RUSAGE_SELF, &u);
-    naps = u.ru_nvcsw - naps;
+    usleep(400000);
+    count_threads(&naps_before);
+    usleep(300000);
+    count_threads(&naps_after);
 }
 static void idle_emit(struct run *r, long i)
 {
     (void)r;
     if (i == 3)
-        usleep(600000);
-}
-
-static int count_threads(void)
-{
-    DIR *d = opendir("/proc/self/task");
-    int n = 0;
-    struct dirent *e;
-    while ((e = readdir(d)))
-        n += e->d_name[0] != '.';
-    closedir(d);
-    return n;
+        usleep(250000);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 6)
+    if (argc != 7)
         return 9;
-    const char *name = argv[1];
-    int threads = atoi(argv[2]), window = atoi(argv[3]);
-    long items = atol(argv[4]);
-    unsigned seed = strtoul(argv[5], NULL, 10);
+    const char *name = argv[2];
+    int threads = atoi(argv[3]), window = atoi(argv[4]);
+    long items = atol(argv[5]);
+    unsigned seed = strtoul(argv[6], NULL, 10);
     struct run *r = make(threads, window, items, seed);
 
-    chaos_seed(seed);
+    begin(argv[1], argv[6], strcmp(name, "crowd") ? 1 : 3);
     if (!strcmp(name, "order")) {
         jitter(r);
         go0(r);
@@ -513,19 +624,20 @@ int main(int argc, char **argv)
         go0(r);
     } else if (!strcmp(name, "crowd")) {
         pthread_t t[3];
-        for (int k = 0; k < 3; k++) {
-            struct run *in = make(threads, window, items, seed + 1000 * k);
-            pthread_create(&t[k], NULL, crowd, in);
-        }
+        struct run *in[3];
+        for (int k = 0; k < 3; k++)
+            in[k] = make(threads, window, items, seed + 1000 * k);
+        for (int k = 0; k < 3; k++)
+            pthread_create(&t[k], NULL, crowd, in[k]);
         for (int k = 0; k < 3; k++)
             pthread_join(t[k], NULL);
     } else if (!strcmp(name, "ended")) {
-        int before = count_threads(), now = 0;
+        int before = count_threads(NULL), now = 0;
         go0(r);
-        if (pm_run(&ops, make(threads, window, 3, 0), threads, window, NULL))
+        if (pm_run_there(make(threads, window, 3, 0), NULL))
             die("pm_run() without stats failed");
         for (int k = 0; k < 200; k++) {     /* the kernel may lag behind join */
-            now = count_threads();
+            now = count_threads(NULL);
             if (now == before)
                 break;
             usleep(10000);
@@ -533,16 +645,17 @@ int main(int argc, char **argv)
         if (now != before)
             die("%d threads before pm_run(), %d after it", before, now);
     } else if (!strcmp(name, "idle")) {
-        struct rusage u;
+        clockid_t clock;
+        struct timespec spent;
         r->at_next = idle_next;
         r->at_emit = idle_emit;
         go0(r);
-        getrusage(RUSAGE_SELF, &u);
-        long ms = (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000
-                + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
-        if (naps > 30)
-            die("the waiting threads woke up %ld times in 0.6 s", naps);
-        if (ms > 150)
+        clock_getcpuclockid(library, &clock);
+        clock_gettime(clock, &spent);
+        long ms = spent.tv_sec * 1000 + spent.tv_nsec / 1000000;
+        if (naps_after - naps_before > 5)
+            die("the waiting threads woke up %ld times in 0.3 s", naps_after - naps_before);
+        if (ms > 100)
             die("%ld ms of processor time spent while there was nothing to do", ms);
     } else {
         return 9;

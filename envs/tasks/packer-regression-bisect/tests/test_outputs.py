@@ -1,73 +1,109 @@
 """The packer is built from what is committed on `main`, packs fresh data made
 here, and a strict decoder written after FORMAT.md reads the result. tip/ holds
 the sources of v2.1: the measure for sizes, and the faults for the regression
-tests to catch."""
+tests to catch. All that comes from the repository runs as nobody."""
 
+import functools
 import random
 import shutil
 import struct
-import subprocess
 import zlib
 from pathlib import Path
 
 import pytest
+import subject
 
 REPO = Path("/app/tlz")
 TIP = "1de38e02e23bc99627d8593d56e9b921f4510e55"
+TAGS = {
+    "v1.4": "edf0f7fbda43514a22578044d9df2dd4bd073144",
+    "v2.0": "68c1b86673013ef80b3d8c82787311a4d9b0fbfa",
+    "v2.1": TIP,
+}
 FIRST_BAD = "b29eba964a0f68a9236875426fbcc28391ed17e6"
 TIP_SOURCES = Path(__file__).resolve().parent / "tip"
-ENV = {
-    "PATH": "/usr/bin:/bin",
-    "HOME": "/nonexistent",
-    "LANG": "C.UTF-8",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "safe.directory",
-    "GIT_CONFIG_VALUE_0": "*",
-}
+ENV = {**subject.ENV, "GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+CONFIG = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n"
 
 
-def call(*args, cwd=None, timeout=60):
-    try:
-        return subprocess.run([str(a) for a in args], cwd=cwd, env=ENV, capture_output=True, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        pytest.fail(f"takes longer than {timeout} s: {' '.join(str(a) for a in args)[:300]}")
-
-
-def git(*args):
-    done = call("/usr/bin/git", "-C", REPO, *args)
-    return done.returncode, done.stdout.decode(errors="replace").strip()
-
-
-def export(folder):
-    """The tree of the branch main, without anything that is not committed."""
-    folder.mkdir()
-    tar = folder.with_suffix(".tar")
-    done = call("/usr/bin/git", "-C", REPO, "archive", "-o", tar, "refs/heads/main")
-    assert done.returncode == 0, done.stderr.decode()
-    assert call("/bin/tar", "-xf", tar, "-C", folder).returncode == 0
-    return folder
-
-
-def make(folder, *targets, timeout=60):
-    return call("/usr/bin/make", "-C", folder, *targets, timeout=timeout)
+def call(*args, cwd="/", seconds=30):
+    done = subject.run(*args, cwd=cwd, env=ENV, seconds=seconds)
+    assert done.returncode is not None, f"takes longer than {seconds} s: {' '.join(str(a) for a in args)[:300]}"
+    return done
 
 
 @pytest.fixture(scope="session")
-def tlz(tmp_path_factory):
-    folder = export(tmp_path_factory.mktemp("agent") / "tlz")
-    done = make(folder, "tlz")
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    return folder / "tlz"
+def repo():
+    """A copy of the repository without its configuration, hooks and lists of what to overlook."""
+    with subject.folder() as folder:
+        copy = subject.copy(REPO, folder / "tlz")
+        with subject.as_nobody():
+            for name in ("hooks", "info"):
+                shutil.rmtree(copy / ".git" / name, ignore_errors=True)
+        subject.write(copy / ".git/config", CONFIG)
+        yield copy
 
 
 @pytest.fixture(scope="session")
-def old(tmp_path_factory):
+def git(repo):
+    def run(*args):
+        done = call("/usr/bin/git", "-C", repo, *args)
+        return done.returncode, done.stdout.decode(errors="replace").strip()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def archive(repo):
+    """The tree of the branch main, without anything that is not committed, as a tar file."""
+    done = call("/usr/bin/git", "-C", repo, "archive", "-o", repo.parent / "main.tar", "refs/heads/main")
+    assert done.returncode == 0, done.text
+    return repo.parent / "main.tar"
+
+
+@pytest.fixture
+def export(archive):
+    with subject.folder() as folder:
+        assert call("/bin/tar", "-xf", archive, "-C", folder).returncode == 0
+        yield folder
+
+
+def make(folder, *targets, seconds=30):
+    return call("/usr/bin/make", "-C", folder, *targets, seconds=seconds)
+
+
+@pytest.fixture(scope="session")
+def tlz(archive):
+    with subject.folder() as folder:
+        assert call("/bin/tar", "-xf", archive, "-C", folder).returncode == 0
+        done = make(folder, "tlz")
+        assert done.returncode == 0, done.text[-2000:]
+        yield folder / "tlz"
+
+
+@pytest.fixture(scope="session")
+def old():
     """tlz 2.1 as it was released."""
-    folder = tmp_path_factory.mktemp("old") / "tlz"
-    shutil.copytree(TIP_SOURCES, folder)
-    assert make(folder, "tlz").returncode == 0
-    return folder / "tlz"
+    with subject.folder() as folder:
+        for path in TIP_SOURCES.iterdir():
+            subject.write(folder / path.name, path.read_bytes())
+        assert make(folder, "tlz").returncode == 0
+        yield folder / "tlz"
+
+
+@pytest.fixture
+def work():
+    with subject.folder() as folder:
+        yield folder
+
+
+EACH = 'run=$1 what=$2; shift 2; for f; do "$run" $what "$f" || { echo "$f: status $?" >&2; exit 1; }; done'
+
+
+def each(tlz, what, paths):
+    """Calls tlz for one file after the other."""
+    done = call("/bin/sh", "-c", EACH, "sh", tlz, what, *paths)
+    assert done.returncode == 0, f"tlz {what}: {done.text[:500]}"
 
 
 # ---- the format, after FORMAT.md -------------------------------------------
@@ -150,6 +186,7 @@ def period(seed, p, n):
     return (block * (n // p + 1))[:n]
 
 
+@functools.cache
 def corpus():
     files = {f"tiny{n}": b"abcabcabc"[:n] for n in range(8)}
     for p in (65533, 65534, 65535, 65536, 65537, 131072):
@@ -170,10 +207,20 @@ def corpus():
 
 
 def spread(folder, files):
-    folder.mkdir()
     for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return folder
+        subject.write(folder / name, data)
+    return [folder / name for name in files]
+
+
+def packed_of(path):
+    return subject.read(path.with_name(path.name + ".tlz"))
+
+
+def unpacked(packed, about):
+    try:
+        return decode(packed)
+    except (AssertionError, IndexError, struct.error) as e:
+        pytest.fail(f"{about}: not a valid file after FORMAT.md: {e}")
 
 
 # ---- tests --------------------------------------------------------------------
@@ -181,82 +228,78 @@ def spread(folder, files):
 
 def test_first_bad_commit():
     """/app/first_bad.txt holds the full hash of the commit that brought the regression."""
-    assert Path("/app/first_bad.txt").read_text().split()[:1] == [FIRST_BAD]
+    assert subject.read("/app/first_bad.txt", 1000).split() == [FIRST_BAD.encode()]
 
 
-def test_fix_is_committed_on_top_of_main():
-    """New commits on main above v2.1, history unchanged, nothing uncommitted, no bisect under way."""
+def test_fix_is_committed_on_top_of_main(git, repo):
+    """New commits on main above v2.1, history and tags unchanged, nothing uncommitted, no bisect under way."""
     assert git("symbolic-ref", "HEAD") == (0, "refs/heads/main")
     code, head = git("rev-parse", "refs/heads/main")
     assert code == 0 and head != TIP, "no new commit"
     assert git("merge-base", "--is-ancestor", TIP, "refs/heads/main")[0] == 0, "v2.1 is not below main any more"
-    assert git("rev-parse", "v2.1^{commit}") == (0, TIP)
+    assert {name: git("rev-parse", f"refs/tags/{name}^{{commit}}") for name in TAGS} == {
+        name: (0, commit) for name, commit in TAGS.items()
+    }
     assert git("diff", "--quiet", TIP, "refs/heads/main")[0] == 1, "the new commits change nothing"
     assert git("status", "--porcelain") == (0, ""), "there are uncommitted files"
-    assert not (REPO / ".git/BISECT_START").exists(), "the bisection is still under way"
+    assert not (repo / ".git/BISECT_START").exists(), "the bisection is still under way"
 
 
 @pytest.mark.parametrize("level", ["-1", "", "-9"])
-def test_round_trip_of_single_files(tlz, tmp_path, level):
+def test_round_trip_of_single_files(tlz, work, level):
     """Each file packed alone: a decoder after FORMAT.md and tlz itself give the data back."""
     files = corpus()
-    folder = spread(tmp_path / "in", files)
-    for name, data in files.items():
-        done = call(tlz, *([level] if level else []), "pack", folder / name)
-        assert done.returncode == 0, f"{name}: {done.stderr.decode()}"
-        packed = (folder / f"{name}.tlz").read_bytes()
-        try:
-            back = decode(packed)
-        except (AssertionError, IndexError, struct.error) as e:
-            pytest.fail(f"{name} {level}: not a valid file after FORMAT.md: {e}")
-        assert back == data, f"{name} {level}: other data"
-        (folder / name).unlink()
-        done = call(tlz, "unpack", folder / f"{name}.tlz")
-        assert done.returncode == 0 and (folder / name).read_bytes() == data, f"{name} {level}: tlz unpack"
+    paths = spread(work, files)
+    each(tlz, f"{level} pack", paths)
+    for path in paths:
+        assert unpacked(packed_of(path), f"{path.name} {level}") == files[path.name], f"{path.name} {level}: other data"
+        path.unlink()
+    each(tlz, "unpack", [f"{path}.tlz" for path in paths])
+    for path in paths:
+        assert subject.read(path) == files[path.name], f"{path.name} {level}: tlz unpack"
 
 
-def test_several_files_in_one_call(tlz, tmp_path):
+def test_several_files_in_one_call(tlz, work):
     """Files packed together give the same .tlz files as packed alone, in any order and after an error."""
-    files = {k: v for k, v in corpus().items() if k in ("text", "tiny5", "echo", "zeros", "period65536", "lits529", "noise")}
+    names = ("text", "tiny5", "echo", "zeros", "period65536", "lits529", "noise")
+    files = {name: corpus()[name] for name in names}
     files["again"] = files["text"]
     files["tail"] = files["text"][70_000:]
-    alone = spread(tmp_path / "alone", files)
-    for name in files:
-        assert call(tlz, "-6", "pack", alone / name).returncode == 0
+    paths = spread(work, files)
+    each(tlz, "-6 pack", paths)
+    alone = {path: packed_of(path) for path in paths}
     rng = random.Random(9)
     for turn in range(4):
-        folder = spread(tmp_path / f"turn{turn}", files)
-        names = sorted(files)
-        rng.shuffle(names)
-        order = [folder / name for name in names]
-        if turn == 3:
-            order.insert(4, folder / "missing")
+        rng.shuffle(paths)
+        order = [*paths[:4], *([work / "missing"] if turn == 3 else []), *paths[4:]]
+        for path in paths:
+            path.with_name(path.name + ".tlz").unlink()
         done = call(tlz, "-6", "pack", *order)
-        assert (done.returncode == 0) == (turn != 3), f"{names}: status {done.returncode}"
-        for name, data in files.items():
-            packed = (folder / f"{name}.tlz").read_bytes()
-            try:
-                back = decode(packed)
-            except (AssertionError, IndexError, struct.error) as e:
-                pytest.fail(f"{name} packed among {names}: {e}")
-            assert back == data, f"{name} packed among {names}: other data"
-            assert packed == (alone / f"{name}.tlz").read_bytes(), f"{name}: depends on the files before it"
+        assert (done.returncode == 0) == (turn != 3), f"{order}: status {done.returncode}"
+        for path in paths:
+            packed = packed_of(path)
+            if packed != alone[path]:
+                back = unpacked(packed, f"{path.name} packed among others")
+                assert back == files[path.name], f"{path.name} packed among others: other data"
+                pytest.fail(f"{path.name}: depends on the files before it")
 
 
-def test_files_stay_as_small(tlz, old, tmp_path):
+def test_files_stay_as_small(tlz, old, work):
     """The fix costs no size: at most 1% above v2.1 for each kind of data, and far matches are still found."""
-    files = {k: v for k, v in corpus().items() if k in ("text", "echo", "zeros", "noise", "period65533", "period65535")}
+    names = ("text", "echo", "zeros", "noise", "period65533", "period65535")
+    files = {name: corpus()[name] for name in names}
     files["source"] = b"".join(p.read_bytes() for p in sorted(TIP_SOURCES.iterdir())) * 3
-    new_in, old_in = spread(tmp_path / "new", files), spread(tmp_path / "old", files)
+    paths = spread(work, files)
     for level in ("-1", "-5", "-9"):
-        for name in files:
-            call(tlz, level, "pack", new_in / name)
-            call(old, level, "pack", old_in / name)
-            a, b = (new_in / f"{name}.tlz").stat().st_size, (old_in / f"{name}.tlz").stat().st_size
-            assert a <= b * 1.01 + 16, f"{name} {level}: {a} bytes, v2.1 made {b}"
+        each(tlz, f"{level} pack", paths)
+        new = {path: len(packed_of(path)) for path in paths}
+        each(old, f"{level} pack", paths)
+        for path in paths:
+            before = len(packed_of(path))
+            assert new[path] <= before * 1.01 + 16, f"{path.name} {level}: {new[path]} bytes, v2.1 made {before}"
 
 
-def test_unpack_reads_what_the_format_allows(tlz, tmp_path):
+def test_unpack_reads_what_the_format_allows(tlz, work):
     """Files from other writers, with and without trailer: long lengths, near and far distances."""
     rng = random.Random(17)
     for turn, magic in enumerate((b"TLZ2", b"TLZ1", b"TLZ2", b"TLZ1")):
@@ -267,14 +310,14 @@ def test_unpack_reads_what_the_format_allows(tlz, tmp_path):
         if turn < 2:
             sequences.append((b"the end", 0, 0))
         blob, want = encode(sequences, magic)
-        path = tmp_path / f"f{turn}.tlz"
-        path.write_bytes(blob)
+        path = work / f"f{turn}.tlz"
+        subject.write(path, blob)
         done = call(tlz, "unpack", path)
-        assert done.returncode == 0, done.stderr.decode()
-        assert path.with_suffix("").read_bytes() == want
+        assert done.returncode == 0, done.text
+        assert subject.read(path.with_suffix("")) == want
 
 
-def test_unpack_is_as_strict_as_before(tlz, tmp_path):
+def test_unpack_is_as_strict_as_before(tlz, work):
     """Distance 0, a distance in front of the data, a wrong checksum, cut and extra bytes are refused."""
     good, _ = encode([(b"hello hello", 6, 30), (b"!", 0, 0)])
     far, _ = encode([(b"0123456789", 3, 8)])
@@ -288,35 +331,37 @@ def test_unpack_is_as_strict_as_before(tlz, tmp_path):
     }
     assert far not in bad.values()
     for name, blob in {"good": good, "far": far, **bad}.items():
-        path = tmp_path / f"{name}.tlz"
-        path.write_bytes(blob)
+        path = work / f"{name}.tlz"
+        subject.write(path, blob)
         done = call(tlz, "test", path)
         assert (done.returncode == 0) == (name not in bad), f"tlz test {name}: status {done.returncode}"
 
 
-def test_make_check_passes(tmp_path):
+def test_make_check_passes(export):
     """`make check` passes on a clean export of main."""
-    folder = export(tmp_path / "tlz")
-    done = make(folder, "check")
-    assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")[-2000:]
+    done = make(export, "check", seconds=40)
+    assert done.returncode == 0, done.text[-2000:]
 
 
-@pytest.mark.parametrize("left", ["both", "window", "reset"])
-def test_make_check_catches_the_faults(tmp_path, left):
-    """With the sources of v2.1, and with either fault alone put back, `make check` fails."""
-    folder = export(tmp_path / "tlz")
+def source(far, fresh):
+    """match.c of v2.1 with a limit for the distance, and cleared tables where `fresh` holds."""
+    text = (TIP_SOURCES / "match.c").read_text()
+    text = text.replace("(long)pos - cand <= WINDOW", f"(long)pos - cand {far} WINDOW")
+    start = "    long cand = head"
+    assert text.count(start) == 1 and far in text
+    return text.replace(start, f"    if ({fresh})\n        memset(head, 0, sizeof head);\n{start}")
+
+
+@pytest.mark.parametrize(
+    ("passes", "far", "fresh"),
+    [(True, "<", "pos == 0"), (False, "<=", "pos == 0"), (False, "<", "pos == n"), (False, "<=", "pos == n")],
+    ids=["another-repair", "distance", "tables", "both"],
+)
+def test_make_check_catches_the_faults(export, passes, far, fresh):
+    """With v2.1's sources and either fault or both in them `make check` fails, with neither it passes."""
     for path in TIP_SOURCES.glob("*.[ch]"):
-        shutil.copy(path, folder / path.name)
-    source = (folder / "match.c").read_text()
-    if left == "reset":  # the distance is right, the tables are never cleared
-        source = source.replace("(long)pos - cand <= WINDOW", "(long)pos - cand < WINDOW")
-    if left == "window":  # cleared at the first position of each file
-        source = source.replace("    long cand = head", "    if (pos == 0)\n        memset(head, 0, sizeof head);\n    long cand = head")
-    (folder / "match.c").write_text(source)
-    assert (source == (TIP_SOURCES / "match.c").read_text()) == (left == "both")
-    make(folder, "clean")
-    try:
-        done = subprocess.run(["/usr/bin/make", "check"], cwd=folder, env=ENV, capture_output=True, timeout=40)
-    except subprocess.TimeoutExpired:
-        return
-    assert done.returncode != 0, f"`make check` passes although a fault is in ({left})"
+        subject.write(export / path.name, path.read_bytes())
+    subject.write(export / "match.c", source(far, fresh))
+    make(export, "clean")
+    done = subject.run("/usr/bin/make", "-C", export, "check", env=ENV, seconds=20)
+    assert (done.returncode == 0) == passes, f"faults: distance {far} WINDOW, tables cleared at {fresh}: {done.text[-800:]}"

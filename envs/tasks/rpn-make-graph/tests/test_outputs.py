@@ -1,34 +1,54 @@
-"""Builds copies of /app/rpn in many ways; the files that were to stay as they are come from tests/pristine."""
+"""Builds copies of /app/rpn in many ways, as nobody; the files that were to stay as they are come from tests/pristine."""
+import collections
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+import subject
 
 PROJECT = Path("/app/rpn")
 PRISTINE = Path(__file__).resolve().parent / "pristine"
-ENV = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+ENV = subject.ENV
 
 
-def run(*argv, cwd=None, timeout=90, env=None):
-    return subprocess.run([str(a) for a in argv], cwd=cwd, timeout=timeout, env=env or ENV,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+Result = collections.namedtuple("Result", "returncode stdout stderr")
 
 
-def make(tree, *args, timeout=90):
+def run(*argv, cwd="/", timeout=30, env=None):
+    done = subject.run(*argv, cwd=cwd, env=env or ENV, seconds=timeout)
+    return Result(done.returncode, *(text.decode(errors="replace") for text in done[1:]))
+
+
+def make(tree, *args, timeout=30):
     done = run("/usr/bin/make", *args, cwd=tree, timeout=timeout)
     assert done.returncode == 0, f"make {' '.join(map(str, args))} failed:\n{done.stdout[-1500:]}\n{done.stderr[-2500:]}"
     return done.stdout + done.stderr
 
 
+def text_of(path):
+    return subject.read(path).decode(errors="replace")
+
+
+def append(path, text):
+    subject.write(path, text_of(path) + text)
+
+
+def edit(path, old, new):
+    """Replaces a pattern, which has to be there."""
+    text, count = re.subn(old, new, text_of(path))
+    assert count, f"{path.name}: {old} is not in it"
+    subject.write(path, text)
+
+
 def restore(tree):
     """Puts ops.def, the generator and tests/ back as they were."""
-    for name in ("tests", "tools"):
-        shutil.rmtree(tree / name, ignore_errors=True)
-        shutil.copytree(PRISTINE / name, tree / name)
-    shutil.copyfile(PRISTINE / "ops.def", tree / "ops.def")
+    with subject.as_nobody():
+        for name in ("tests", "tools"):
+            shutil.rmtree(tree / name, ignore_errors=True)
+    for name in files(PRISTINE):
+        subject.write(tree / name, (PRISTINE / name).read_bytes())
 
 
 def files(tree):
@@ -37,9 +57,10 @@ def files(tree):
 
 def age(tree):
     """Moves all times back alike, so that a later edit is newer than anything built."""
-    for p in [*tree.rglob("*"), tree]:
-        s = p.lstat()
-        os.utime(p, ns=(s.st_atime_ns - 10**11, s.st_mtime_ns - 10**11), follow_symlinks=False)
+    with subject.as_nobody():
+        for p in [*tree.rglob("*"), tree]:
+            s = p.lstat()
+            os.utime(p, ns=(s.st_atime_ns - 10**11, s.st_mtime_ns - 10**11), follow_symlinks=False)
 
 
 def calc(tree, *words):
@@ -61,27 +82,31 @@ TABLE = {
 
 def clean_copy(copy):
     """A copy without anything built and without binary files."""
-    assert PROJECT.is_dir()
-    shutil.copytree(PROJECT, copy, symlinks=True, ignore=shutil.ignore_patterns("build", "*.o", "*.a", "*.d", "*.so", ".git"))
-    for p in list(copy.rglob("*")):
-        if p.is_file() and (p.is_symlink() or p.read_bytes()[:4] == b"\x7fELF"):
-            p.unlink()
+    subject.copy(PROJECT, copy, leave_out=("build", ".git"))
+    with subject.as_nobody():
+        for p in list(copy.rglob("*")):
+            if p.is_symlink() or p.suffix in (".o", ".a", ".d", ".so"):
+                p.unlink()
+            elif p.is_file() and p.read_bytes()[:4] == b"\x7fELF":
+                p.unlink()
     restore(copy)
     return copy
 
 
 @pytest.fixture
-def tree(tmp_path):
-    return clean_copy(tmp_path / "rpn")
+def tree():
+    with subject.folder() as folder:
+        yield clean_copy(folder / "rpn")
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
+def installed():
     """The installed files alone; the project that they came from is gone."""
-    base = tmp_path_factory.mktemp("installed")
-    make(clean_copy(base / "rpn"), "install", f"PREFIX={base}/inst")
-    shutil.rmtree(base / "rpn")
-    return base / "inst"
+    with subject.folder() as base:
+        make(clean_copy(base / "rpn"), "install", f"PREFIX={base}/inst")
+        with subject.as_nobody():
+            shutil.rmtree(base / "rpn")
+        yield base / "inst"
 
 
 @pytest.fixture
@@ -96,10 +121,8 @@ def wrappers(folder):
     log = folder / "tools.log"
     for name in ("cc", "ar"):
         real = "/usr/bin/gcc" if name == "cc" else "/usr/bin/ar"
-        path = folder / name
-        path.write_text(f'#!/bin/sh\necho "{name} $*" >> {log}\nexec {real} "$@"\n')
-        path.chmod(0o755)
-    log.write_text("")
+        subject.write(folder / name, f'#!/bin/sh\necho "{name} $*" >> {log}\nexec {real} "$@"\n', 0o755)
+    subject.write(log, "")
     return log
 
 
@@ -108,8 +131,8 @@ def test_clean_build_and_right_results(tree):
     make(tree)
     for name in ("build/rpn", "build/librpn.a"):
         assert (tree / name).is_file(), name
-    assert (tree / "build/rpn").read_bytes()[:4] == b"\x7fELF"
-    words = [line.split()[0] for line in (tree / "ops.def").read_text().splitlines() if line.strip() and line[0] != "#"]
+    assert subject.read(tree / "build/rpn")[:4] == b"\x7fELF"
+    words = [line.split()[0] for line in text_of(tree / "ops.def").splitlines() if line.strip() and line[0] != "#"]
     assert calc(tree, "--words").stdout.split() == words
     answers(tree, TABLE)
     assert [calc(tree, e).returncode for e in ("1 foo", "1 +", "0 " * 65, "0 " * 64)] == [2, 3, 4, 0]
@@ -119,8 +142,7 @@ def test_make_check_passes(tree):
     """2: make check passes with the original tests, and fails when a result is wrong."""
     out = make(tree, "check")
     assert "0 failed" in out and out.count("ok ") >= 10, out[-800:]
-    with open(tree / "tests/cases", "a") as f:
-        f.write("5|1 1 +\n")
+    append(tree / "tests/cases", "5|1 1 +\n")
     assert run("/usr/bin/make", "check", cwd=tree).returncode != 0
 
 
@@ -128,10 +150,9 @@ def test_make_check_passes(tree):
 def test_parallel_and_single_targets_with_a_slow_generator(tree, goal):
     """1: -j8 and single targets from a clean tree wait for the generated header, the folder and the archive."""
     script = tree / "tools/genops.awk"
-    script.write_text('BEGIN { system("sleep 1") }\n' + script.read_text())
+    subject.write(script, 'BEGIN { system("sleep 0.3") }\n' + text_of(script))
     slow_ar = tree.parent / "slow-ar"
-    slow_ar.write_text('#!/bin/sh\nsleep 1\nexec /usr/bin/ar "$@"\n')
-    slow_ar.chmod(0o755)
+    subject.write(slow_ar, '#!/bin/sh\nsleep 0.3\nexec /usr/bin/ar "$@"\n', 0o755)
     make(tree, "-j8", f"AR={slow_ar}", goal)
     if goal == "build/librpn.a":
         make(tree, "-j8", "build/rpn")
@@ -154,12 +175,12 @@ def test_second_make_does_nothing(tree):
     log = wrappers(tree.parent)
     tools = (f"CC={tree.parent}/cc", f"AR={tree.parent}/ar")
     make(tree, *tools)
-    text = log.read_text()
+    text = text_of(log)
     assert text.count(" -c ") + text.count(" -c\n") >= 5 and "ar " in text, text
-    log.write_text("")
+    subject.write(log, "")
     times = {p: p.stat().st_mtime_ns for p in tree.rglob("*") if p.is_file()}
     make(tree, *tools)
-    assert log.read_text() == ""
+    assert text_of(log) == ""
     assert times == {p: p.stat().st_mtime_ns for p in tree.rglob("*") if p.is_file()}
 
 
@@ -167,17 +188,16 @@ def test_warning_flags_stay(tree):
     """4: each compilation has -Wall -Wextra -Werror and switches nothing off, in flags or in sources."""
     log = wrappers(tree.parent)
     make(tree, f"CC={tree.parent}/cc")
-    compiled = [line for line in log.read_text().splitlines() if re.search(r"\.c\b", line)]
+    compiled = [line for line in text_of(log).splitlines() if re.search(r"\.c\b", line)]
     assert len(compiled) >= 5, compiled
     for line in compiled:
         words = line.split()
         assert {"-Wall", "-Wextra", "-Werror"} <= set(words), line
         assert not [w for w in words if w.startswith("-Wno-") or w in ("-w", "-fpermissive", "-isystem")], line
     for p in [*tree.glob("src/*"), *tree.glob("include/**/*.h"), *tree.glob("build/*.h")]:
-        assert "pragma" not in p.read_text().lower().replace("pragma once", ""), p
+        assert "pragma" not in text_of(p).lower().replace("pragma once", ""), p
     # The strictness is real: a new warning stops the build.
-    with open(tree / "src/lex.c", "a") as f:
-        f.write("\nstatic int unused_here(void) { return 1; }\n")
+    append(tree / "src/lex.c", "\nstatic int unused_here(void) { return 1; }\n")
     make(tree, "clean")
     assert run("/usr/bin/make", cwd=tree).returncode != 0
 
@@ -185,14 +205,12 @@ def test_warning_flags_stay(tree):
 def test_new_word_reaches_the_program(built):
     """3: a change of ops.def, then of the generator, followed by plain make, rebuilds all that depends on it."""
     answers(built, TABLE)
-    with open(built / "ops.def", "a") as f:
-        f.write("cube  1  a * a * a\navg   2  (a + b) / 2\n")
+    append(built / "ops.def", "cube  1  a * a * a\navg   2  (a + b) / 2\n")
     make(built)
     assert calc(built, "--words").stdout.split()[-2:] == ["cube", "avg"]
     answers(built, {**TABLE, "3 cube": "27", "1 2 avg": "1.5"})
     age(built)
-    script = built / "tools/genops.awk"
-    script.write_text(script.read_text().replace("return %s;", "return 1000 + (%s);"))
+    edit(built / "tools/genops.awk", "return %s;", "return 1000 + (%s);")
     make(built)
     answers(built, {"3 cube": "1027", "2 2 +": "1004"})
 
@@ -200,28 +218,24 @@ def test_new_word_reaches_the_program(built):
 def test_header_change_reaches_library_and_program(built):
     """3: a change of a public header rebuilds library and program alike."""
     header = built / "include/rpn/limits.h"
-    header.write_text(re.sub(r"(define\s+RPN_STACK_MAX\s+)64", r"\g<1>7", header.read_text()))
+    edit(header, r"(define\s+RPN_STACK_MAX\s+)64", r"\g<1>7")
     make(built)
     assert calc(built, "--limits").stdout.split() == ["program", "7", "library", "7"]
     assert calc(built, "1 2 3 4 5 6 7").returncode == 0
     assert calc(built, "1 2 3 4 5 6 7 8").returncode == 4
     age(built)
-    header.write_text(re.sub(r"(define\s+RPN_STACK_MAX\s+)7", r"\g<1>70", header.read_text()))
+    edit(header, r"(define\s+RPN_STACK_MAX\s+)7", r"\g<1>70")
     make(built, "build/rpn")
     assert calc(built, "--limits").stdout.split() == ["program", "70", "library", "70"]
 
 
 def test_library_source_change_reaches_program(built):
     """3: a change of one library source is archived and linked into the program."""
-    source = built / "src/stack.c"
-    text = source.read_text()
-    assert "return RPN_STACK_MAX;" in text
-    source.write_text(text.replace("return RPN_STACK_MAX;", "return 4711;"))
+    edit(built / "src/stack.c", "return RPN_STACK_MAX;", "return 4711;")
     make(built)
     assert calc(built, "--limits").stdout.split() == ["program", "64", "library", "4711"]
     age(built)
-    source = built / "src/main.c"
-    source.write_text(source.read_text().replace("%.10g", "<%.3g>"))
+    edit(built / "src/main.c", "%.10g", "<%.3g>")
     make(built)
     assert calc(built, "1 3 /").stdout.split() == ["<0.333>"]
 
@@ -241,19 +255,19 @@ int main(void)
 
 
 @pytest.mark.parametrize("order", ["rpn", "limits rpn rpn", "rpn limits limits"])
-def test_installed_library_serves_other_programs(installed, tmp_path, order):
+def test_installed_library_serves_other_programs(installed, order):
     """5, 6: an installed copy is all that a foreign program needs, whatever the order of its includes."""
     where = installed
     for name in ("bin/rpn", "lib/librpn.a", "lib/pkgconfig/rpn.pc", "include/rpn/rpn.h"):
         assert (where / name).is_file(), name
-    source = tmp_path / "user.c"
-    source.write_text("".join(f"#include <rpn/{h}.h>\n" for h in order.split()) + USER)
+    folder = where.parent
+    subject.write(folder / "user.c", "".join(f"#include <rpn/{h}.h>\n" for h in order.split()) + USER)
     env = {**ENV, "PKG_CONFIG_LIBDIR": str(where / "lib/pkgconfig")}
     flags = run("/usr/bin/pkg-config", "--static", "--cflags", "--libs", "rpn", env=env)
     assert flags.returncode == 0, flags.stderr
-    done = run("/usr/bin/gcc", source, "-o", tmp_path / "user", *flags.stdout.split(), cwd=tmp_path)
+    done = run("/usr/bin/gcc", "user.c", "-o", "user", *flags.stdout.split(), cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert run(tmp_path / "user").stdout.split() == ["6", "1"]
+    assert run(folder / "user").stdout.split() == ["6", "1"]
     assert run(where / "bin/rpn", "5 12 hyp").stdout.split() == ["13"]
 
 
@@ -266,7 +280,7 @@ def test_destdir_is_only_a_staging_folder(tree):
     root = stage / "opt/calc-tools"
     for name in ("bin/rpn", "lib/librpn.a", "lib/pkgconfig/rpn.pc", "include/rpn/rpn.h"):
         assert (root / name).is_file(), name
-    pc = (root / "lib/pkgconfig/rpn.pc").read_text()
+    pc = text_of(root / "lib/pkgconfig/rpn.pc")
     assert str(stage) not in pc and "@" not in pc
     got = run("/usr/bin/pkg-config", "--variable=prefix", "rpn", env={**ENV, "PKG_CONFIG_LIBDIR": str(root / "lib/pkgconfig")})
     assert got.stdout.strip() == "/opt/calc-tools"
@@ -275,4 +289,4 @@ def test_destdir_is_only_a_staging_folder(tree):
 def test_given_files_are_unchanged():
     """3: ops.def, the generator and tests/ are as they were."""
     for name in sorted(files(PRISTINE)):
-        assert (PROJECT / name).read_bytes() == (PRISTINE / name).read_bytes(), name
+        assert subject.read(PROJECT / name) == (PRISTINE / name).read_bytes(), name

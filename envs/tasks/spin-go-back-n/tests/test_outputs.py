@@ -7,9 +7,8 @@ and broken sides go through the same verification to show that it can fail.
 import functools
 import pathlib
 import re
-import shutil
-import subprocess
-import tempfile
+
+import subject
 
 APP = pathlib.Path("/app")
 ORIGINAL = pathlib.Path(__file__).with_name("original")
@@ -142,19 +141,16 @@ class Verdict:
 
 def verify(sender, receiver, sizes, claim="<> (zz_got == ZZ_N)", items=6, losses=2, early=1):
     """Runs Spin on two sides given as (name, text); sizes are (window, modulus) pairs. Returns a Verdict."""
-    folder = pathlib.Path(tempfile.mkdtemp())
     choices = "\n    ".join(":: zz_w = %d; zz_m = %d" % size for size in sizes)
     model = SURROUNDINGS.format(items=items, losses=losses, early=early, choices=choices, claim=claim,
                                 sender=sender[0], receiver=receiver[0])
-    (folder / "m.pml").write_text("%s\n%s\n%s" % (model, sender[1], receiver[1]))
-    made = subprocess.run([SPIN, "-a", "m.pml"], cwd=folder, capture_output=True, text=True, timeout=30)
-    assert (folder / "pan.c").exists(), "Spin does not accept the model: %s" % (made.stdout + made.stderr)[-800:]
-    done = subprocess.run(["/usr/bin/gcc", "-O0", "-w", "-DMEMLIM=1200", "-o", "pan", "pan.c"], cwd=folder,
-                          capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr[-800:]
-    done = subprocess.run(["./pan", "-a", "-w20", "-m100000"], cwd=folder, capture_output=True, text=True, timeout=60)
-    shutil.rmtree(folder)
-    return Verdict(done.stdout + done.stderr)
+    with subject.folder() as folder:
+        subject.write(folder / "m.pml", "%s\n%s\n%s" % (model, sender[1], receiver[1]))
+        made = subject.run(SPIN, "-a", "m.pml", cwd=folder)
+        assert (folder / "pan.c").exists(), "Spin does not accept the model: %s" % made.text[-800:]
+        built = subject.run("/usr/bin/gcc", "-O0", "-w", "-DMEMLIM=1200", "-o", "pan", "pan.c", cwd=folder)
+        assert built.returncode == 0, built.text[-800:]
+        return Verdict(subject.run(folder / "pan", "-a", "-w20", "-m100000", cwd=folder, seconds=40).text)
 
 
 def assert_verified(verdict):
@@ -166,7 +162,7 @@ def assert_verified(verdict):
 @functools.lru_cache(maxsize=None)
 def plain(name):
     """Returns the delivered text of a side without comments and strings; fails when it is not plain Promela of one proctype."""
-    text = (APP / name).read_text()
+    text = subject.read(APP / name, 1 << 20).decode()
     bare = re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.S)
     bare = re.sub(r'"[^"\n]*"', '""', bare)
     assert "#" not in bare, "preprocessor line in %s" % name
@@ -195,14 +191,13 @@ def original(name):
 OURS = {"sender": ("ZzSender", OUR_SENDER), "receiver": ("ZzReceiver", OUR_RECEIVER)}
 
 
-def test_trail_shows_a_wrong_item(tmp_path):
+def test_trail_shows_a_wrong_item():
     """original.trail replays on the model as delivered and ends in the failed assertion of User."""
-    for name in ("link.pml", "sender.pml", "receiver.pml"):
-        shutil.copy(ORIGINAL / name, tmp_path / name)
-    shutil.copy(APP / "evidence" / "original.trail", tmp_path / "original.trail")
-    done = subprocess.run([SPIN, "-k", "original.trail", "-t", "-p", "link.pml"], cwd=tmp_path, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=30)
-    out = done.stdout + done.stderr
+    with subject.folder() as folder:
+        for name in ("link.pml", "sender.pml", "receiver.pml"):
+            subject.write(folder / name, (ORIGINAL / name).read_bytes())
+        subject.write(folder / "original.trail", subject.read(APP / "evidence" / "original.trail", 1 << 20))
+        out = subject.run(SPIN, "-k", "original.trail", "-t", "-p", "link.pml", cwd=folder).text
     failed = re.search(r"text of failed assertion: assert\((.*)\)", out)
     assert failed and "env_arrived" in failed.group(1) and "x==" in failed.group(1), out[-800:]
     assert re.search(r"proc\s+\d+ \(User:1\) link\.pml:\d+ \(state \d+\)\s+\[assert", out)
@@ -213,7 +208,7 @@ def test_sides_are_plain_promela():
     """Each file holds one plain proctype that knows only its parameters; link.pml is as delivered."""
     plain("sender.pml")
     plain("receiver.pml")
-    assert (APP / "link.pml").read_text().split() == (ORIGINAL / "link.pml").read_text().split()
+    assert subject.read(APP / "link.pml", 1 << 20).decode().split() == (ORIGINAL / "link.pml").read_text().split()
 
 
 def test_both_sides_together():

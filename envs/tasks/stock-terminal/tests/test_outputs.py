@@ -4,11 +4,11 @@ stock are the tests' own copies; the seal is computed from the store."""
 
 import csv
 import random
-import re
 import struct
 from pathlib import Path
 
 import pytest
+import subject
 
 APP = Path("/app")
 TESTS = Path(__file__).resolve().parent
@@ -61,8 +61,9 @@ def items():
 
 
 def rows_of(path):
-    with open(path, newline="") as f:
-        return [{k.strip(): v.strip() for k, v in row.items()} for row in csv.DictReader(f, skipinitialspace=True)]
+    """A CSV file's lines as lists of values; empty lines do not count."""
+    lines = subject.read(path, 1 << 20).decode("utf-8-sig").splitlines()
+    return [[value.strip() for value in row] for row in csv.reader(lines, skipinitialspace=True) if row]
 
 
 def chain(before, kind, slip, sku, qty):
@@ -106,17 +107,17 @@ def expected():
     stock = {sku: qty for sku, qty, _, _ in items()}
     replaced = {sku: new for sku, _, new, _ in items() if new}
     locked = {sku for sku, _, _, lock in items() if lock}
-    counts = {int(r["sku"]): int(r["counted"]) for r in rows_of(TESTS / "counts.csv")}
+    counts = {int(sku): int(counted) for sku, counted in rows_of(TESTS / "counts.csv")[1:]}
     moves, counted, missing = [], [], []
-    for row in rows_of(TESTS / "slips.csv"):
-        slip, sku, qty = int(row["slip"]), int(row["sku"]), int(row["qty"])
+    for number, move, *numbers in rows_of(TESTS / "slips.csv")[1:]:
+        slip, sku, qty = int(number), *map(int, numbers)
         while sku in replaced:
             sku = replaced[sku]
         if sku in locked:
             locked.discard(sku)
             stock[sku] = counts[sku]
             counted.append(("C", 0, sku, counts[sku]))
-        if row["move"] == "receive":
+        if move == "receive":
             stock[sku] += qty
             moves.append(("R", slip, sku, qty))
             continue
@@ -131,7 +132,7 @@ def expected():
 
 @pytest.fixture(scope="module")
 def store():
-    return Store((APP / "data/store.bin").read_bytes())
+    return Store(subject.read(APP / "data/store.bin"))
 
 
 def test_store_was_written_by_stockdesk(store):
@@ -162,20 +163,17 @@ def test_closing_stock(store):
 
 def test_backorders():
     """/app/backorders.csv lists what could not be shipped: slip, current number, missing quantity."""
-    path = APP / "backorders.csv"
-    header = [name.strip() for name in path.read_text().splitlines()[0].split(",")]
+    header, *rows = rows_of(APP / "backorders.csv")
     assert header == ["slip", "sku", "missing"]
-    rows = sorted((int(r["slip"]), int(r["sku"]), int(r["missing"])) for r in rows_of(path))
-    assert rows == sorted(expected()[2])
+    assert sorted(tuple(map(int, row)) for row in rows) == sorted(expected()[2])
 
 
 def test_seal_belongs_to_the_final_journal(store):
     """/app/seal.txt holds the seal of the journal as it is in the store now."""
-    found = re.findall(r"(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])", (APP / "seal.txt").read_text().lower())
-    assert found == [store.seal]
+    assert subject.read(APP / "seal.txt", 1000).decode().lower().split() == [store.seal]
 
 
 def test_inbox_is_unchanged():
     """The slips and the counts of the inbox are as they were."""
     for name in ("slips.csv", "counts.csv"):
-        assert (APP / "inbox" / name).read_bytes() == (TESTS / name).read_bytes()
+        assert subject.read(APP / "inbox" / name) == (TESTS / name).read_bytes()
