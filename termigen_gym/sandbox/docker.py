@@ -131,11 +131,11 @@ class DockerEngine(Engine):
             container = create(image.id)
             room = limits.storage_mb * _MIB
             link = Link(client, self._dialect, self._owed, self._nearby)
-            sandbox = DockerSandbox(link, container, create, room, image)
+            sandbox = DockerSandbox(link, container, create, room, image, folders)
             try:
                 client.start(container)
                 if folders:
-                    sandbox.put(pack({}, folders))  # before anything of the image runs
+                    sandbox.put(pack({}, dict.fromkeys(folders, 0o777)))  # before anything of the image runs
                 if allowed is not None:
                     sandbox.serve_network(allowed)
                 if image.entrypoint:
