@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 USER = 65534
+MOST = 8 * 1024 * 1024  # bytes of a file or of an output
 _ASIDE = 65533  # nobody else's: who kills from it can't be killed by what it kills
 _MIB = 1024 * 1024
 _NO_NEW_PRIVILEGES = 38
@@ -75,9 +76,9 @@ def _become_nobody(memory_mb):
     _libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
 
 
-def kill_all():
-    """Kills every process of nobody's at once, so that none can fork out of it. It takes no process to do so."""
-    os.setresuid(_ASIDE, USER, 0)
+def kill_all(user=USER):
+    """Kills every process of nobody's, or of another user's, at once: none can fork out of it. It takes no process."""
+    os.setresuid(_ASIDE, user, 0)
     try:
         os.kill(-1, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -88,10 +89,10 @@ def kill_all():
 
 def _text(stream):
     stream.seek(0)
-    return stream.read(8 * _MIB).decode("utf-8", "replace")
+    return stream.read(MOST).decode("utf-8", "replace")
 
 
-def read(path, limit=8 * _MIB):
+def read(path, limit=MOST):
     """Returns the bytes of a regular file that is really at `path`."""
     assert os.path.realpath(path) == str(path), f"{path} is reached through a link"
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
