@@ -371,6 +371,10 @@ def _read(path: Path) -> str:
         raise TaskError(f"{path}: expected readable UTF-8 text, found: {error}") from None
 
 
+def _read_if_there(path: Path) -> str | None:
+    return _read(path) if path.is_file() else None
+
+
 def _files(folder: Path) -> list[Path]:
     """All regular files below `folder`, sorted by path; caches that tools leave behind are not part of a task."""
     return sorted(

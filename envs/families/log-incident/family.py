@@ -710,6 +710,15 @@ class Mistake:
     undo: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Variant:
+    """Another way: right (an equivalent) or wrong (a mutant); in place of the block of that name, "" for after the last."""
+
+    name: str
+    block: str
+    command: str
+
+
 def render_solution(blocks: Sequence[Block]) -> str:
     """solve.sh."""
     parts = ["#!/bin/bash\nset -euo pipefail"]
@@ -733,6 +742,18 @@ def render_mistakes(mistakes: Sequence[Mistake], blocks: Sequence[Block]) -> str
         rows += [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
         rows.append(f"undo = {json.dumps(list(m.undo))}")
         out.append("\n".join(rows))
+    return "\n\n".join(out) + "\n"
+
+
+def render_variants(equivalents: Sequence[Variant], mutants: Sequence[Variant], blocks: Sequence[Block]) -> str:
+    """variants.toml; a JSON string is a TOML string too."""
+    steps = {b.name: i for i, b in enumerate(blocks, 1)}
+    out = []
+    for kind, variants in (("equivalents", equivalents), ("mutants", mutants)):
+        for v in variants:
+            rows = [f"[[{kind}]]", f"name = {json.dumps(v.name)}"]
+            rows += [f"step = {steps[v.block]}"] if v.block else []
+            out.append("\n".join([*rows, f"command = {json.dumps(v.command)}"]))
     return "\n\n".join(out) + "\n"
 
 
@@ -1176,6 +1197,149 @@ def solution_mistakes(site: Site, scale: Scale, rotation: Rotation) -> list[Mist
     return mistakes
 
 
+def edit(change: str) -> str:
+    """A command that changes the report, `r`, and its incidents, `i`."""
+    return (
+        "python3 - <<'PY'\nimport json\nr = json.load(open('/app/report.json'))\ni = r.get('incidents', [r])\n"
+        f"{change}\njson.dump(r, open('/app/report.json', 'w'))\nPY"
+    )
+
+
+def other_ways(site: Site, scale: Scale, rotation: Rotation) -> list[Variant]:
+    """Ways that are as right as the solution."""
+    base, main, conf = f"/var/log/{site.platform}", site.incidents[0], f"/etc/logrotate.d/{site.platform}"
+    log = f"{main.service}/{main.host}.log"
+    ways = [
+        Variant(
+            "keys-sorted-and-indented", "", "jq -S --indent 4 . /app/report.json > /tmp/r && cp /tmp/r /app/report.json"
+        ),
+        Variant("a-key-more", "", edit("r['found_by'] = 'night shift'")),
+        Variant(
+            "list-from-the-back-with-crlf",
+            "",
+            "{ head -n 1 /app/failed.csv; tail -n +2 /app/failed.csv | sort -r; } | sed 's/$/\\r/' > /tmp/f && cp /tmp/f /app/failed.csv",
+        ),
+        Variant("all-fields-quoted", "", "sed -i -e 's/,/\",\"/g' -e 's/.*/\"&\"/' /app/failed.csv"),
+        Variant("tables-kept-beside-the-report", "", "mkdir /app/work && cp /tmp/incident/* /app/work/"),
+    ]
+    if not scale.orders:
+        archive = f"archive/{main.host}.log.gz"
+        ways.append(
+            Variant(
+                "best-compression-and-truncate",
+                "archive",
+                f"cd {base} && mkdir -p archive && gzip -9 < {log} > {archive} && truncate -s 0 {log}",
+            )
+        )
+        return ways
+    delay = "\tdelaycompress\n" if rotation.delay else ""
+    ways.append(
+        Variant(
+            "configuration-in-another-order-and-bytes",
+            "config",
+            f'printf \'# logs of the platform\\nnodateext\\n\\n"{base}/*/*.log"\\n{{\\n\\tcreate {rotation.mode} root adm\\n\\tmissingok\\n\\tnotifempty\\n'
+            f"\\tcompress\\n{delay}\\trotate {rotation.keep}\\n\\tweekly\\n\\tsize={rotation.limit * 1024}\\n}}\\n' > {conf}",
+        )
+    )
+    return ways
+
+
+def wrong_ways(site: Site, scale: Scale, rotation: Rotation) -> list[Variant]:
+    """Ways that leave out or break one thing that was asked for."""
+    base, main, conf = f"/var/log/{site.platform}", site.incidents[0], f"/etc/logrotate.d/{site.platform}"
+    log = f"{main.service}/{main.host}.log"
+    cause = next(c for c in sorted(CAUSES) if c != main.cause)
+    ways = [
+        Variant("noisy-host-blamed", "", edit(f"i[0]['host'] = '{site.decoy}'")),
+        Variant("another-cause", "", edit(f"i[0]['cause'] = '{cause}'")),
+        Variant("chain-from-the-faulty-host", "", edit("i[0]['chain'].reverse()")),
+        Variant("chain-without-the-gateway", "", edit("del i[0]['chain'][1]")),
+        Variant("one-request-too-many", "", edit("i[0]['failed_requests'] += 1")),
+        Variant("numbers-as-text", "", edit("i[0]['failed_requests'] = str(i[0]['failed_requests'])")),
+        Variant("customer-overlooked", "", edit("i[0]['customers'].pop()")),
+        Variant("customers-not-sorted", "", edit("i[0]['customers'].reverse()")),
+        Variant("customers-counted-twice", "", edit("i[0]['customers'].append(i[0]['customers'][-1])")),
+        Variant("last-request-lost", "", "sed -i '$d' /app/failed.csv"),
+        Variant("requests-twice", "", "sed -i '2p' /app/failed.csv"),
+        Variant("header-left-out", "", "sed -i 1d /app/failed.csv"),
+        Variant(
+            "columns-exchanged",
+            "",
+            "awk -F, -v OFS=, '{ t = $1; $1 = $2; $2 = t } 1' /app/failed.csv > /tmp/f && cp /tmp/f /app/failed.csv",
+        ),
+        Variant(
+            "every-5xx-listed",
+            "",
+            "awk -F'\\t' '$5 >= 500 { print $2 }' /tmp/incident/edge.tsv | grep -vFf <(cut -d, -f1 /app/failed.csv) | head -n 1 | sed 's/$/,C00001,O-1,x/' >> /app/failed.csv",
+        ),
+    ]
+    if not scale.orders:
+        archive = f"archive/{main.host}.log.gz"
+        return [
+            *ways,
+            Variant(
+                "log-removed-instead-of-emptied",
+                "archive",
+                f"cd {base} && mkdir -p archive && gzip {log} && mv {log}.gz {archive}",
+            ),
+            Variant("log-not-emptied", "archive", f"cd {base} && mkdir -p archive && gzip -c {log} > {archive}"),
+            Variant(
+                "emptied-before-it-was-packed",
+                "archive",
+                f"cd {base} && mkdir -p archive && : > {log} && gzip -c {log} > {archive}",
+            ),
+            Variant(
+                "packed-without-its-last-line",
+                "archive",
+                f"cd {base} && mkdir -p archive && sed '$d' {log} | gzip -c > {archive} && : > {log}",
+            ),
+            Variant(
+                "archived-but-not-packed",
+                "archive",
+                f"cd {base} && mkdir -p archive && cp {log} {archive} && : > {log}",
+            ),
+            Variant("other-logs-put-aside-too", "", f"cd {base} && for f in {main.service}/*.log; do : > $f; done"),
+        ]
+    config = rotation_config(site, rotation)
+
+    def configured(name: str, old: str, new: str) -> Variant:
+        return Variant(name, "config", f"cat > {conf} <<'CONF'\n{config.replace(old, new)}\nCONF")
+
+    more = [
+        *ways,
+        Variant("routes-not-sorted", "", edit("i[0]['routes'] = ['/z'] + i[0]['routes']")),
+        Variant("forced", "apply", f"logrotate -f {conf}"),
+        Variant("tried-but-not-applied", "apply", f"logrotate -d {conf} 2> /dev/null"),
+        Variant(
+            "logs-rotated-by-hand",
+            "apply",
+            f"cd {base} && for f in */*.log; do [ -s $f ] && mv $f $f.1 && : > $f; done",
+        ),
+        configured("by-age-too", f"    size {rotation.limit}k\n", f"    daily\n    maxsize {rotation.limit}k\n"),
+        configured("kilobytes-of-a-thousand", f"size {rotation.limit}k", f"size {rotation.limit}000"),
+        configured("one-file-too-few", f"rotate {rotation.keep}", f"rotate {rotation.keep - 1}"),
+        configured("one-file-too-many", f"rotate {rotation.keep}", f"rotate {rotation.keep + 1}"),
+        configured("not-compressed", "    compress\n", ""),
+        configured(
+            "compressed-at-another-time",
+            "    missingok\n",
+            "    missingok\n    nodelaycompress\n" if rotation.delay else "    missingok\n    delaycompress\n",
+        ),
+        configured("missing-log-is-an-error", "    missingok\n", "    nomissingok\n"),
+        configured("another-mode", f"create {rotation.mode}", "create 0604"),
+        configured("another-group", "root adm", "root root"),
+        configured("dated-names", "    missingok\n", "    missingok\n    dateext\n"),
+    ]
+    if scale.hard:
+        more += [
+            Variant("one-incident-only", "", edit("del i[1]")),
+            Variant("incidents-mixed-up", "", edit("i[0]['cause'], i[1]['cause'] = i[1]['cause'], i[0]['cause']")),
+            Variant("clock-with-the-other-sign", "", edit("r['clock']['offset_s'] *= -1")),
+            Variant("clock-of-another-host", "", edit("r['clock']['host'] = i[0]['chain'][0]")),
+        ]
+    return more
+
+
 def generate(rng: np.random.Generator, difficulty: str) -> Instance:
     """One incident.
 
@@ -1201,4 +1365,5 @@ def generate(rng: np.random.Generator, difficulty: str) -> Instance:
         tests={"instance.json": json.dumps(truth(site, scale, traffic, files, rotation))},
         solution=render_solution(blocks),
         mistakes=render_mistakes(solution_mistakes(site, scale, rotation), blocks),
+        variants=render_variants(other_ways(site, scale, rotation), wrong_ways(site, scale, rotation), blocks),
     )

@@ -1,9 +1,13 @@
-"""Compares the findings with the instance's truth and tries the log rotation."""
+"""Compares the findings with the instance's truth and tries the log rotation.
+
+Nothing that the agent wrote is run: its logrotate configuration is tried as fragment.py writes it anew, without scripts.
+"""
 
 import csv
 import grp
 import gzip
 import hashlib
+import io
 import json
 import os
 import pwd
@@ -11,6 +15,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import fragment
+import nobody
 import pytest
 
 FACTS = json.loads(Path("/tests/instance.json").read_text())
@@ -23,9 +29,7 @@ rotated_only = pytest.mark.skipif(LEVEL == "easy", reason="no rotation in this i
 
 def report():
     """The agent's report."""
-    path = Path("/app/report.json")
-    assert path.is_file(), "/app/report.json is missing"
-    value = json.loads(path.read_text())
+    value = json.loads(nobody.read("/app/report.json").decode())
     assert isinstance(value, dict)
     return value
 
@@ -42,22 +46,20 @@ def incidents():
 
 def content(path):
     """A file's content, unpacked when it is gzipped."""
-    data = Path(path).read_bytes()
-    return gzip.decompress(data) if str(path).endswith(".gz") else data
+    data = nobody.read(path)
+    return gzip.open(io.BytesIO(data)).read(nobody.MOST) if str(path).endswith(".gz") else data
 
 
 def same(path, pristine):
     """Whether the file holds what the log of that path held."""
     size, digest = FACTS["logs"][pristine]
-    if not Path(path).is_file():
-        return False
     data = content(path)
     return len(data) == size and hashlib.sha256(data).hexdigest() == digest
 
 
 def is_empty(path):
     """Whether the path is a file without content."""
-    return Path(path).is_file() and Path(path).stat().st_size == 0
+    return nobody.read(path) == b""
 
 
 def attributes(path):
@@ -107,11 +109,10 @@ def test_clock():
 
 def test_failed_requests_listed():
     """failed.csv has exactly the failed requests, each once, with customer (and order and host where asked for)."""
-    path = Path("/app/failed.csv")
-    assert path.is_file(), "/app/failed.csv is missing"
+    text = nobody.read("/app/failed.csv").decode("utf-8-sig")
     rows = [
         [c.strip() for c in row]
-        for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines())
+        for row in csv.reader(text.splitlines())
         if any(c.strip() for c in row)
     ]
     columns = {"easy": 2, "medium": 3, "hard": 4}[LEVEL]
@@ -126,9 +127,8 @@ def test_log_is_archived_and_emptied():
     host = FACTS["incidents"][0]["host"]
     log = BASE / host.rsplit("-", 1)[0] / f"{host}.log"
     archive = BASE / "archive" / f"{host}.log.gz"
-    assert archive.is_file() and archive.read_bytes()[:2] == b"\x1f\x8b"
     assert same(archive, str(log))
-    assert log.is_file() and log.stat().st_size == 0
+    assert is_empty(log)
 
 
 def test_other_logs_are_untouched():
@@ -154,7 +154,7 @@ def test_rotation_was_applied_once():
     for path, (size, _) in FACTS["logs"].items():
         if path.endswith(".log") and size > ROTATION["limit"]:
             assert is_empty(path), f"{path} is not empty"
-            assert attributes(path) == (ROTATION["mode"], "root", "adm"), path
+            assert attributes(path)[:2] == (ROTATION["mode"], "root"), path
             assert same(path + newest, path), f"{path}{newest}"
             if path + ".1.gz" in FACTS["logs"]:
                 assert same(path + ".2.gz", path + ".1.gz"), f"{path}.2.gz"
@@ -162,65 +162,51 @@ def test_rotation_was_applied_once():
                 assert not Path(path + ".2.gz").exists() and not Path(path + ".2").exists()
 
 
-@pytest.fixture
-def fresh_tree(tmp_path):
-    """An empty log tree in place of the agent's, which comes back afterwards."""
-    # Copied and not renamed: a folder of an image's lower layer cannot be renamed on overlayfs.
-    kept = tmp_path / "kept"
-    subprocess.run(["/bin/cp", "-a", str(BASE), str(kept)], check=True, timeout=30)
-    shutil.rmtree(BASE)
-    (BASE / "svc").mkdir(parents=True)
-    try:
-        yield BASE / "svc"
-    finally:
-        shutil.rmtree(BASE)
-        subprocess.run(["/bin/cp", "-a", str(kept), str(BASE)], check=True, timeout=30)
+class Trial:
+    """An empty tree of logs elsewhere, and the agent's configuration for it. All logs were last rotated long ago."""
 
+    def __init__(self, base, logs):
+        self.folder = base / "logs" / "svc"
+        self.folder.mkdir(parents=True)
+        self.state, self.conf = base / "state", base / "conf"
+        self.state.write_text("logrotate state -- version 2\n" + "".join(f'"{self.folder / n}" 2015-1-1-1:0:0\n' for n in logs))
+        text = fragment.rewrite(nobody.read(CONF).decode(), BASE, lambda body: "true")
+        self.conf.write_text(text.replace(str(BASE), str(self.folder.parent)))
 
-def rotate(tmp_path, logs):
-    """One run of logrotate with the agent's configuration; as far as it knows, all logs were last rotated long ago."""
-    state = tmp_path / "state"
-    if not state.exists():
-        state.write_text("logrotate state -- version 2\n" + "".join(f'"{p}" 2015-1-1-1:0:0\n' for p in logs))
-    command = ["/usr/sbin/logrotate", "-s", str(state), str(CONF)]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=30, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, check=False
-    )
+    def rotate(self):
+        """One run of logrotate."""
+        command = ["/usr/sbin/logrotate", "-s", str(self.state), str(self.conf)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=30, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, check=False)
+        assert result.returncode == 0, result.stderr
 
 
 @rotated_only
-def test_configuration_keeps_the_right_number(fresh_tree, tmp_path):
+def test_configuration_keeps_the_right_number(tmp_path):
     """On a fresh tree the configuration rotates by size, compresses, keeps the right number, creates the new log with the right mode."""
-    assert CONF.is_file(), f"{CONF} is missing"
-    CONF.chmod(0o644)
-    log, keep = fresh_tree / "big.log", ROTATION["keep"]
-    rounds = keep + 2
+    trial, keep = Trial(tmp_path, ["big.log"]), ROTATION["keep"]
+    log, rounds = trial.folder / "big.log", ROTATION["keep"] + 2
     for i in range(rounds):
-        log.write_bytes(f"round {i:03d}\n".encode() * (ROTATION["limit"] // 10 + 200))
-        result = rotate(tmp_path, [log])
-        assert result.returncode == 0, result.stderr
+        log.write_bytes(f"round {i:03d}\n".encode().ljust(ROTATION["limit"] + 1, b"."))
+        trial.rotate()
         assert is_empty(log), f"round {i}: not rotated"
         assert attributes(log) == (ROTATION["mode"], "root", "adm")
     for k in range(1, keep + 1):
         plain = k == 1 and ROTATION["delay"]
-        part = fresh_tree / f"big.log.{k}{'' if plain else '.gz'}"
+        part = trial.folder / f"big.log.{k}{'' if plain else '.gz'}"
         assert part.is_file(), f"{part.name} is missing"
         assert content(part).startswith(f"round {rounds - k:03d}\n".encode()), f"{part.name} holds another round"
-    assert len(list(fresh_tree.iterdir())) == keep + 1, sorted(p.name for p in fresh_tree.iterdir())
+    assert len(list(trial.folder.iterdir())) == keep + 1, sorted(p.name for p in trial.folder.iterdir())
 
 
 @rotated_only
-def test_configuration_leaves_small_and_empty_logs(fresh_tree, tmp_path):
+def test_configuration_leaves_small_and_empty_logs(tmp_path):
     """Logs below the limit are not rotated however old they are; empty ones never; a missing log is no error."""
-    assert CONF.is_file(), f"{CONF} is missing"
-    CONF.chmod(0o644)
-    small, empty = fresh_tree / "small.log", fresh_tree / "empty.log"
-    small.write_bytes(b"x" * (ROTATION["limit"] * 9 // 10))
+    trial = Trial(tmp_path, ["small.log", "empty.log"])
+    small, empty = trial.folder / "small.log", trial.folder / "empty.log"
+    small.write_bytes(b"x" * (ROTATION["limit"] - 1))
     empty.write_bytes(b"")
-    result = rotate(tmp_path, [small, empty])
-    assert result.returncode == 0, result.stderr
-    assert sorted(p.name for p in fresh_tree.iterdir()) == ["empty.log", "small.log"]
-    assert small.stat().st_size == ROTATION["limit"] * 9 // 10
-    shutil.rmtree(fresh_tree)
-    result = rotate(tmp_path, [])
-    assert result.returncode == 0, result.stderr
+    trial.rotate()
+    assert sorted(p.name for p in trial.folder.iterdir()) == ["empty.log", "small.log"]
+    assert small.stat().st_size == ROTATION["limit"] - 1
+    shutil.rmtree(trial.folder)
+    trial.rotate()

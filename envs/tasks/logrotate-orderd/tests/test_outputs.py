@@ -1,16 +1,26 @@
-"""Runs the real logrotate over the real daemon, started by the agent's init script; the daemon itself comes from tests/pristine."""
+"""Runs the real logrotate over the real daemon, started by the agent's init script; the daemon itself comes from tests/pristine.
+
+What the agent wrote runs as the service's own user: the init script, and the scripts of the fragment. Root's logrotate
+reads the fragment as fragment.py writes it anew.
+"""
+import grp
 import gzip
+import io
 import os
 import pwd
-import grp
 import re
+import resource
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
+import fragment
+import nobody
 import pytest
 
 PRISTINE = Path(__file__).resolve().parent / "pristine"
@@ -20,22 +30,59 @@ GIVEN = {
     "orderd.conf": Path("/etc/orderd/orderd.conf"),
     "logrotate.conf": Path("/etc/logrotate.conf"),
 }
-UNCHANGED = {name: path.is_file() and path.read_bytes() == (PRISTINE / name).read_bytes() for name, path in GIVEN.items()}
-LOGS = Path("/var/log/orderd")
-FOLDER = LOGS.stat() if LOGS.is_dir() else None
-ENV = {"PATH": "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
+FRAGMENT, INIT = Path("/etc/logrotate.d/orderd"), Path("/etc/init.d/orderd")
+LOGS, RUN = Path("/var/log/orderd"), Path("/run/orderd")
+ENV = {"PATH": "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LANG": "C.UTF-8"}
 LIMIT = 64 * 1024
+SERVICE = pwd.getpwnam("orderd")
+AS_SERVICE = ["/usr/bin/setpriv", "--reuid=orderd", "--regid=orderd", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
 
 
-def run(*argv, timeout=30, data=None):
-    return subprocess.run([str(a) for a in argv], env=ENV, cwd="/", timeout=timeout, input=data or "",
-                          capture_output=True, text=True, errors="replace")
+def attributes(path):
+    info = path.stat()
+    return pwd.getpwuid(info.st_uid).pw_name, grp.getgrgid(info.st_gid).gr_name, f"{info.st_mode & 0o7777:04o}"
 
 
-def wait_for(condition, what, seconds=10):
-    deadline = time.monotonic() + seconds
+# What the agent left, before the tests put anything in its place.
+DELIVERED = {name: path.read_bytes() if path.is_file() and path.stat().st_size < LIMIT else b"" for name, path in GIVEN.items()}
+FOUND = sorted(os.listdir("/usr/local/sbin"))
+FOLDER = attributes(LOGS) if LOGS.is_dir() else None
+OF_THE_LOGS = {attributes(p)[:2] for p in LOGS.glob("*.log")}
+
+
+patience = 20.0
+
+
+def run(*argv, data=""):
+    """Runs a program; what it prints is read when it has ended, whoever else has the same output open."""
+    global patience
+    with tempfile.TemporaryFile("w+", errors="replace") as told, tempfile.TemporaryFile("w+", errors="replace") as output:
+        told.write(data)
+        told.seek(0)
+        try:
+            done = subprocess.run([str(a) for a in argv], env=ENV, cwd="/", timeout=patience, stdin=told, stdout=output,
+                                  stderr=output, start_new_session=True, preexec_fn=bounds, check=False)
+        except subprocess.TimeoutExpired:
+            patience = 1.0  # who hung once gets no second chance
+            raise
+        output.seek(0)
+        return done.returncode, output.read(1_000_000)
+
+
+def bounds():
+    """What may be used."""
+    for limit, most in ((resource.RLIMIT_AS, 1 << 30), (resource.RLIMIT_FSIZE, 32 << 20), (resource.RLIMIT_NPROC, 1024),
+                        (resource.RLIMIT_CORE, 0)):
+        resource.setrlimit(limit, (most, most))
+
+
+def wait_for(condition, what):
+    global patience
+    deadline = time.monotonic() + patience
     while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"
+        if time.monotonic() > deadline:
+            patience = 1.0
+            pytest.fail(f"waited too long for: {what}")
         time.sleep(0.02)
 
 
@@ -55,28 +102,37 @@ def daemons():
 
 
 def kill_all():
-    for pid in daemons():
-        os.kill(pid, signal.SIGKILL)
+    """Ends every process of the service's user."""
+    nobody.kill_all(SERVICE.pw_uid)
     wait_for(lambda: not daemons(), "the old daemon to end")
 
 
 def init(action, ok=True):
-    done = subprocess.run(["/etc/init.d/orderd", action], env=ENV, cwd="/", timeout=30, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    code, _ = run(*AS_SERVICE, INIT, action)
     if ok is not None:
-        assert (done.returncode == 0) == ok, f"{action}: exit {done.returncode}"
+        assert (code == 0) == ok, f"{action}: exit {code}"
 
 
 class Service:
     """The daemon, started afresh with empty logs; remembers what it was told."""
 
     def __init__(self, tmp):
-        self.state = tmp / "state"
+        self.tmp, self.state, self.scripts = tmp, tmp / "state", 0
         self.sent = []
+        FRAGMENT.unlink()
+        FRAGMENT.write_text(fragment.rewrite(AS_LEFT, LOGS, self.script))
         init("start")
         wait_for(lambda: len(daemons()) == 1 and Path("/run/orderd/orderd.pid").is_file(), "the daemon to start")
         self.pid = daemons()[0]
         self.answers()
+
+    def script(self, body):
+        """Keeps the body of a script and returns the line that runs it as the service's user."""
+        self.scripts += 1
+        path = self.tmp / f"script{self.scripts}"
+        path.write_text(body)
+        path.chmod(0o644)
+        return shlex.join([*AS_SERVICE, "/bin/sh", str(path)]) + ' "$@"'
 
     def answers(self):
         """Returns once the daemon has answered a connection without an order: it is in its loop."""
@@ -87,18 +143,24 @@ class Service:
             s.recv(1)
 
     def order(self, texts):
-        done = run("/usr/bin/python3", PRISTINE / "orderctl", "-", data="".join(t + "\n" for t in texts))
-        assert done.returncode == 0, done.stderr
+        code, said = run("/usr/bin/python3", "-I", PRISTINE / "orderctl", "-", data="".join(t + "\n" for t in texts))
+        assert code == 0, said
         self.sent += texts
 
-    def fill(self, kib, tag):
-        """About so many KiB into orders.log, few lines, so that audit.log stays small."""
-        self.order([f"{tag}-{i} " + "x" * 1000 for i in range(kib)])
+    def fill(self, size, tag):
+        """So many bytes more into orders.log, exactly, in few lines, so that audit.log stays small."""
+        texts, number = [], len(self.sent) + 1
+        while size > 0:
+            room = len(f"{number} \n")
+            length = size - room if size < 2200 else 1000
+            texts.append(f"{tag}-{number} ".ljust(length, "x"))
+            size, number = size - room - length, number + 1
+        self.order(texts)
 
     def rotate(self, *options):
-        done = run("/usr/sbin/logrotate", *options, "-s", self.state, "/etc/logrotate.conf")
-        assert done.returncode == 0, done.stderr
-        assert not re.search(r"error|warning", done.stdout + done.stderr, re.I), done.stdout + done.stderr
+        code, said = run("/usr/sbin/logrotate", *options, "-s", self.state, "/etc/logrotate.conf")
+        assert code == 0, said
+        assert not re.search(r"error|warning", said, re.I), said
 
     def same_process(self):
         """The daemon handles a pending signal before the next connection, so nothing has to be waited for."""
@@ -110,43 +172,65 @@ def names():
     return sorted(p.name for p in LOGS.iterdir())
 
 
+def unpacked(path):
+    return gzip.open(io.BytesIO(nobody.read(path))).read(4_000_000).decode()
+
+
+AS_LEFT = nobody.read(FRAGMENT, LIMIT).decode() if FRAGMENT.is_file() else "the fragment is missing"
+
+
 @pytest.fixture
-def service(tmp_path):
+def service():
     kill_all()
     for name, path in GIVEN.items():
-        if name != "logrotate.conf":
-            shutil.copyfile(PRISTINE / name, path)
-            path.chmod(0o755 if name != "orderd.conf" else 0o644)
+        shutil.copyfile(PRISTINE / name, path)
+        path.chmod(0o755 if name in ("orderd", "orderctl") else 0o644)
     for p in LOGS.iterdir():
         shutil.rmtree(p) if p.is_dir() and not p.is_symlink() else p.unlink()
-    for p in (Path("/run/orderd.pid"), Path("/run/orderd/orderd.pid"), Path("/run/orderd/stats"), Path("/run/orderd/orderd.sock")):
-        p.unlink(missing_ok=True)
-    yield Service(tmp_path)
-    kill_all()
+    shutil.rmtree(RUN, ignore_errors=True)
+    Path("/run/orderd.pid").unlink(missing_ok=True)
+    RUN.mkdir()
+    for p in (RUN, LOGS):
+        os.chown(p, SERVICE.pw_uid, SERVICE.pw_gid if p == RUN else grp.getgrnam("adm").gr_gid)
+    LOGS.chmod(0o2775)
+    with tempfile.TemporaryDirectory() as tmp:
+        Path(tmp).chmod(0o711)
+        yield Service(Path(tmp))
+        kill_all()
+
+
+def test_logrotate_reports_nothing():
+    """Fragment and configuration as they were left: no error, no warning, the fragment is not ignored. (-d runs no script.)"""
+    _, said = run("/usr/sbin/logrotate", "-d", "-s", "/nonexistent", "/etc/logrotate.conf")
+    said = [line for line in said.splitlines() if "logrotate in debug mode does nothing" not in line]
+    assert not [line for line in said if re.search(r"error|warning|ignoring", line, re.I)]
+    assert any("rotating pattern: " in line and str(LOGS) in line for line in said)
 
 
 def test_given_things_are_left_alone():
     """Last paragraph: the host's logrotate.conf, the service, its configuration and the folder's rights are as they were."""
-    assert all(UNCHANGED.values()), UNCHANGED
-    owner, group = pwd.getpwuid(FOLDER.st_uid).pw_name, grp.getgrgid(FOLDER.st_gid).gr_name
-    assert (owner, group, oct(FOLDER.st_mode & 0o7777)) == ("orderd", "adm", "0o2775")
-    assert run("/usr/bin/id", "-nG", "orderd").stdout.split() == ["orderd"]
+    for name, content in DELIVERED.items():
+        assert content == (PRISTINE / name).read_bytes(), f"{GIVEN[name]} was changed"
+    assert FOUND == ["orderctl", "orderd"]
+    # The set-gid bit does not come along from the agent's sandbox, nor owners where the way makes everything root's.
+    assert FOLDER[2] in ("2775", "0775") and (FOLDER[:2] == ("orderd", "adm") or OF_THE_LOGS == {("root", "root")} == {FOLDER[:2]})
+    assert run("/usr/bin/id", "-nG", "orderd")[1].split() == ["orderd"]
 
 
 def test_small_logs_are_left_alone_however_old(service):
     """Logs below 64 KiB do not rotate, although the last rotation is years ago, and the run is silent."""
-    service.fill(58, "small")
+    service.fill(LIMIT - 1, "small")
     service.state.write_text("logrotate state -- version 2\n"
                              + "".join(f'"/var/log/orderd/{n}" 2020-1-1-0:0:0\n' for n in ("orders.log", "audit.log")))
     service.state.chmod(0o640)
-    assert (LOGS / "orders.log").stat().st_size < LIMIT
+    assert (LOGS / "orders.log").stat().st_size == LIMIT - 1
     service.rotate()
     assert names() == ["audit.log", "orders.log"]
 
 
 def test_each_log_rotates_by_its_own_size(service):
     """A log above 64 KiB rotates at the next run, without a record of an earlier rotation; the smaller one stays."""
-    service.fill(72, "big")
+    service.fill(LIMIT + 1, "big")
     service.rotate()
     assert names() == ["audit.log", "orders.log", "orders.log.1"]
     service.same_process()
@@ -159,54 +243,35 @@ def test_each_log_rotates_by_its_own_size(service):
 
 def test_rotation_renames_and_daemon_follows(service):
     """The old file is renamed, the fresh one has the right owner and mode, and the same process writes to it."""
-    service.fill(80, "before")
+    service.fill(80_000, "before")
     inode = (LOGS / "orders.log").stat().st_ino
     service.rotate()
     assert (LOGS / "orders.log.1").stat().st_ino == inode
     service.same_process()
-    fresh = (LOGS / "orders.log").stat()
-    assert (pwd.getpwuid(fresh.st_uid).pw_name, grp.getgrgid(fresh.st_gid).gr_name) == ("orderd", "adm")
-    assert oct(fresh.st_mode & 0o7777) == "0o640"
+    assert attributes(LOGS / "orders.log") == ("orderd", "adm", "0640")
     service.order(["the first one after the rotation"])
-    assert (LOGS / "orders.log").read_text().split(" ", 1)[1] == "the first one after the rotation\n"
+    assert nobody.read(LOGS / "orders.log").decode().split(" ", 1)[1] == "the first one after the rotation\n"
     assert (LOGS / "orders.log.1").stat().st_ino == inode
 
 
 def test_generations_names_and_no_lost_order(service):
-    """Six generations under the asked names, the first plain, the others gzip; all kept orders in sequence, none lost."""
-    rounds = 9
+    """Both logs: six generations under the asked names, the first plain, the others gzip, with the right rights; all kept
+    orders in sequence, none lost."""
+    rounds, each = 8, 1300
     for n in range(rounds):
-        service.fill(70, f"round{n}")
+        service.order([f"{n}.{i} ".ljust(60, "x") for i in range(each)])
         service.rotate()
         service.same_process()
-        have = [x for x in names() if x.startswith("orders.log")]
-        want = ["orders.log", "orders.log.1"] + [f"orders.log.{i}.gz" for i in range(2, min(n + 1, 6) + 1)]
-        assert have == sorted(want), f"after rotation {n + 1}"
+        older = ["", ".1"] + [f".{i}.gz" for i in range(2, min(n + 1, 6) + 1)]
+        assert names() == sorted(f"{log}.log{end}" for log in ("orders", "audit") for end in older), f"after rotation {n + 1}"
     service.order(["tail"])
-    text = ""
-    for i in range(6, 1, -1):
-        text += gzip.decompress((LOGS / f"orders.log.{i}.gz").read_bytes()).decode()
-    text += (LOGS / "orders.log.1").read_text() + (LOGS / "orders.log").read_text()
-    got = [line.split(" ", 1)[1] for line in text.splitlines()]
-    assert got == service.sent[-len(got):] and len(got) == 6 * 70 + 1
-
-
-def test_audit_log_has_the_same_treatment(service):
-    """audit.log rotates with the same names, rights and hand-over as orders.log."""
-    for n in range(8):
-        service.order([f"{n}.{i}" for i in range(1300)])
-        service.rotate()
-        service.same_process()
-    have = [x for x in names() if x.startswith("audit.log")]
-    assert have == sorted(["audit.log", "audit.log.1"] + [f"audit.log.{i}.gz" for i in range(2, 7)])
-    fresh = (LOGS / "audit.log").stat()
-    assert (pwd.getpwuid(fresh.st_uid).pw_name, grp.getgrgid(fresh.st_gid).gr_name, fresh.st_mode & 0o7777) == ("orderd", "adm", 0o640)
-    lines = []
-    for i in range(6, 1, -1):
-        lines += gzip.decompress((LOGS / f"audit.log.{i}.gz").read_bytes()).decode().splitlines()
-    lines += (LOGS / "audit.log.1").read_text().splitlines() + (LOGS / "audit.log").read_text().splitlines()
-    numbers = [int(line.split()[0]) for line in lines]
-    assert numbers == list(range(8 * 1300 - len(numbers) + 1, 8 * 1300 + 1)) and len(numbers) == 6 * 1300
+    for log in ("orders.log", "audit.log"):
+        assert attributes(LOGS / log) == ("orderd", "adm", "0640")
+        text = "".join(unpacked(LOGS / f"{log}.{i}.gz") for i in range(6, 1, -1))
+        text += nobody.read(LOGS / f"{log}.1").decode() + nobody.read(LOGS / log).decode()
+        lines = [line.split(" ", 1) for line in text.splitlines()]
+        assert [int(number) for number, _ in lines] == list(range((rounds - 6) * each + 1, rounds * each + 2)), log
+        assert log == "audit.log" or [order for _, order in lines] == service.sent[(rounds - 6) * each :]
 
 
 def test_missing_and_empty_logs_are_no_problem(service):
@@ -214,7 +279,7 @@ def test_missing_and_empty_logs_are_no_problem(service):
     service.rotate("-f")
     assert names() == ["audit.log", "orders.log"]
     (LOGS / "audit.log").unlink()
-    service.fill(75, "one only")
+    service.fill(75_000, "one only")
     service.rotate()
     assert "orders.log.1" in names() and "audit.log.1" not in names()
     (LOGS / "orders.log").unlink()
@@ -229,14 +294,13 @@ def test_init_script_controls_the_daemon(service):
     init("reload")
     service.same_process()
     service.order(["after reload"])
-    assert (LOGS / "orders.log").read_text().endswith("after reload\n")
+    assert nobody.read(LOGS / "orders.log").decode().endswith("after reload\n")
     init("stop")
     wait_for(lambda: not daemons(), "stop to end the daemon")
     init("status", ok=False)
     init("start")
     wait_for(lambda: len(daemons()) == 1, "start to bring the daemon up")
     assert daemons() != [service.pid]
-    wait_for(lambda: subprocess.run(["/etc/init.d/orderd", "status"], env=ENV, timeout=20, stdout=subprocess.DEVNULL,
-                                    stderr=subprocess.DEVNULL).returncode == 0, "status to be 0 again")
+    wait_for(lambda: run(*AS_SERVICE, INIT, "status")[0] == 0, "status to be 0 again")
     init("start", ok=None)
     assert len(daemons()) == 1

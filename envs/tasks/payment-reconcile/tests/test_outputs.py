@@ -1,118 +1,164 @@
 """Runs /app/reconcile on fresh data folders made by gen.py, which knows the truth before it scrambles it."""
+import contextlib
 import hashlib
 import importlib.util
 import json
 import os
 import shutil
 import sqlite3
-import subprocess
+import tempfile
 from pathlib import Path
 
+import nobody
 import pytest
 
 HERE = Path(__file__).resolve().parent
 PROGRAM = Path("/app/reconcile")
-ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 
 spec = importlib.util.spec_from_file_location("gen", HERE / "gen.py")
 gen = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(gen)
 
-INVOICES = ["number", "due_cents", "paid_cents", "last_payment", "state"]
-PAYMENTS = ["source", "id", "booked", "cents", "invoice"]
+COLUMNS = {
+    "payments": ["source", "id", "booked", "cents", "invoice"],
+    "invoices": ["number", "due_cents", "paid_cents", "last_payment", "state"],
+}
 
 
-def table(db, name, columns):
-    """Sorted rows; cents must be stored as integers."""
-    with sqlite3.connect(f"file:{db}?mode=ro", uri=True) as connection:
-        rows = connection.execute(f"SELECT {', '.join(columns)} FROM {name}").fetchall()
-    for row in rows:
-        for column, value in zip(columns, row):
-            assert "cents" not in column or type(value) is int, (name, row)
-    return sorted(rows, key=repr)
+def tables(folder):
+    """Returns {"payments": sorted rows, "invoices": sorted rows} of result.db; cents must be stored as integers."""
+    found = {}
+    with tempfile.TemporaryDirectory() as own:
+        Path(own, "result.db").write_bytes(nobody.read(folder / "result.db"))
+        with contextlib.closing(sqlite3.connect(Path(own, "result.db"))) as connection:
+            connection.set_progress_handler(lambda: 1, 20_000_000)  # a table may be an endless view
+            for name, columns in COLUMNS.items():
+                rows = connection.execute(f"SELECT {', '.join(columns)} FROM {name}").fetchmany(100_000)
+                for row in rows:
+                    for column, value in zip(columns, row):
+                        assert "cents" not in column or type(value) is int, (name, row)
+                found[name] = sorted(rows, key=repr)
+    return found
 
 
-def wanted(items, columns):
-    return sorted((tuple(item[c] for c in columns) for item in items), key=repr)
+def report(folder):
+    return json.loads(nobody.read(folder / "report.json").decode())
+
+
+def wanted(truth, name):
+    return sorted((tuple(item[c] for c in COLUMNS[name]) for item in truth[name]), key=repr)
 
 
 def same(got, want, what):
-    extra, missing = [x for x in got if x not in set(want)], [x for x in want if x not in set(got)]
+    extra, missing = sorted(set(got) - set(want), key=repr), sorted(set(want) - set(got), key=repr)
     assert got == want, f"{what}: {len(extra)} wrong or extra, {len(missing)} missing, e.g. {extra[:3]} and {missing[:3]}"
 
 
 def check_all(out, truth):
-    same(table(out / "result.db", "payments", PAYMENTS), wanted(truth["payments"], PAYMENTS), "payments")
-    same(table(out / "result.db", "invoices", INVOICES), wanted(truth["invoices"], INVOICES), "invoices")
-    assert json.loads((out / "report.json").read_text(encoding="utf-8")) == truth["report"]
+    found = tables(out)
+    for name in COLUMNS:
+        same(found[name], wanted(truth, name), name)
+    assert report(out) == truth["report"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def program():
+    """Nobody may read and run the program."""
+    nobody.expose("/app")
+
+
+@pytest.fixture
+def base():
+    """A new folder of nobody's."""
+    return nobody.folder()
+
+
+def generate(folder, seed, invoices=1200):
+    """Makes a data folder that nobody may read but not change; returns the truth about it."""
+    truth = gen.generate(folder, seed, invoices)
+    nobody.expose(folder)
+    return truth
 
 
 def reconcile(data, out, cwd="/"):
-    done = subprocess.run([str(PROGRAM), str(data), str(out)], cwd=cwd, env=ENV, timeout=60, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, errors="replace")
-    assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-2000:]}"
+    done = nobody.run([PROGRAM, data, out], cwd, timeout=30)
+    assert done.code == 0, f"exit {done.code}: {done.err[-2000:]!r}"
 
 
 def prints(folder):
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file()}
+    return {p.relative_to(folder): p.is_dir() or hashlib.sha256(nobody.read(p)).digest() for p in folder.rglob("*")}
 
 
-@pytest.fixture(scope="module", params=[(7001, 700), (7002, 1500), (7003, 60)], ids=["a", "b", "small"])
-def quarter(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def quarter():
     """A fresh quarter and what the program makes of it."""
-    base = tmp_path_factory.mktemp("quarter")
-    truth = gen.generate(base / "data", request.param[0], request.param[1])
+    base = nobody.folder()
+    truth = generate(base / "data", 7001, 700)
     reconcile(base / "data", base / "out")
     return base / "out", truth
 
 
-def test_payments_of_fresh_quarters(quarter):
+def test_payments_of_a_fresh_quarter(quarter):
     """Payments: one row per source and id, with the right day, cents and invoice."""
     out, truth = quarter
-    same(table(out / "result.db", "payments", PAYMENTS), wanted(truth["payments"], PAYMENTS), "payments")
+    same(tables(out)["payments"], wanted(truth, "payments"), "payments")
 
 
-def test_invoices_of_fresh_quarters(quarter):
+def test_invoices_of_a_fresh_quarter(quarter):
     """Invoices: what is due after credit notes and cancellation, what was paid, the last payment and the state."""
     out, truth = quarter
-    same(table(out / "result.db", "invoices", INVOICES), wanted(truth["invoices"], INVOICES), "invoices")
+    same(tables(out)["invoices"], wanted(truth, "invoices"), "invoices")
 
 
-def test_report_of_fresh_quarters(quarter):
+def test_report_of_a_fresh_quarter(quarter):
     """report.json: states, unmatched, rejected, and who owes how much, in order."""
     out, truth = quarter
-    got = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    got = report(out)
     for key, want in truth["report"].items():
         assert got.get(key) == want, key
 
 
-def test_result_of_this_quarter_is_delivered(tmp_path):
-    """/app/out holds the result for /app/data as it was given."""
-    check_all(Path("/app/out"), gen.generate(tmp_path / "data", 20260401))
+def test_result_of_this_quarter_is_delivered(base):
+    """/app/out holds the result for /app/data, which is as it was given."""
+    truth = generate(base / "published", 20260401)
+    assert prints(Path("/app/data")) == prints(base / "published")
+    check_all(Path("/app/out"), truth)
 
 
-def test_out_is_made_or_replaced_and_data_left_alone(tmp_path):
+def test_out_is_made_or_replaced_and_data_left_alone(base):
     """OUT may be missing, nested or full of old results; DATA stays as it is; relative paths and blanks in names work."""
-    a = gen.generate(tmp_path / "first quarter", 41, 50)
-    b = gen.generate(tmp_path / "second", 42, 60)
-    before = prints(tmp_path / "first quarter")
-    reconcile(tmp_path / "first quarter", tmp_path / "new" / "out")
-    check_all(tmp_path / "new" / "out", a)
-    assert prints(tmp_path / "first quarter") == before
-    reconcile("second", "new/out", cwd=tmp_path)
-    check_all(tmp_path / "new" / "out", b)
-    reconcile("second", "new/out", cwd=tmp_path)
-    check_all(tmp_path / "new" / "out", b)
+    first, second = base / "first quarter", base / "second"
+    a, b = generate(first, 41, 50), generate(second, 42, 60)
+    for p in [first, second, *first.rglob("*"), *second.rglob("*")]:
+        os.chown(p, nobody.USER, nobody.USER)
+    before = prints(first)
+    reconcile(first, base / "new" / "out")
+    check_all(base / "new" / "out", a)
+    assert prints(first) == before
+    for _ in range(2):
+        reconcile("second", "new/out", cwd=base)
+        check_all(base / "new" / "out", b)
 
 
-def test_fewer_files(tmp_path):
-    """No files of one bank: its payments are simply not there."""
-    truth = gen.generate(tmp_path / "data", 51, 80)
-    for p in (tmp_path / "data/bank").glob("south-*"):
+def test_other_files_of_each_bank(base):
+    """No files of one bank: its payments are simply not there. One file more than now: its payments count."""
+    data = base / "data"
+    truth = generate(data, 51, 80)
+    payments = [p for p in truth["payments"] if p["source"] != "south"]
+    corrected = next(p for p in payments if p["source"] == "north")
+    for p in (data / "bank").glob("south-*"):
         p.unlink()
-    reconcile(tmp_path / "data", tmp_path / "out")
-    same(table(tmp_path / "out/result.db", "payments", PAYMENTS), wanted([p for p in truth["payments"] if p["source"] != "south"], PAYMENTS), "payments")
-    assert json.loads((tmp_path / "out/report.json").read_text())["rejected"] == truth["report"]["rejected"] - 6
+    (data / "bank" / "north-2026-04.csv").write_text(
+        "Booking date,Value date,Amount,Currency,Text,Transaction id\n"
+        '2026-04-02,2026-04-03,"1,000.01",EUR,nothing,N0000000001\n'
+        f"2026-04-02,2026-04-03,-7.00,EUR,corrected,{corrected['id']}\n"
+    )
+    nobody.expose(data)
+    reconcile(data, base / "out")
+    corrected.update(booked="2026-04-02", cents=-700, invoice=None)
+    payments.append({"source": "north", "id": "N0000000001", "booked": "2026-04-02", "cents": 100001, "invoice": None})
+    same(tables(base / "out")["payments"], wanted({"payments": payments}, "payments"), "payments")
+    assert report(base / "out")["rejected"] == truth["report"]["rejected"] - 6
 
 
 HAND = [  # memo, invoice
@@ -132,30 +178,39 @@ HAND = [  # memo, invoice
 ]
 SUMS = [("19.99", 1999), (1.15, 115), ("0.29", 29), (1005.15, 100515), (8.2, 820), (3, 300), ("1234.5", 123450), (4.35, 435), (0.07, 7), ("70", 7000), (1.1, 110), (64.1, 6410), (17.9, 1790)]
 
+OWING = ["Zoë", "ann", "Ähre", "Ann"]
 
-def test_spellings_and_cents_by_hand(tmp_path):
-    """Rule 5's limits, cents that floats spoil, and days that change in UTC."""
-    data = tmp_path / "data"
-    gen.generate(data, 61, 20)
+
+def test_spellings_and_cents_by_hand(base):
+    """Rule 5's limits, cents that floats spoil, days that change in UTC, an event that comes again with other content,
+    customers who owe the same."""
+    data = base / "data"
+    generate(data, 61, 20)
     shutil.rmtree(data / "bank")
     (data / "bank").mkdir()
     with sqlite3.connect(data / "shop.db") as db:
-        db.execute("DELETE FROM invoices")
-        db.execute("DELETE FROM credit_notes")
+        for name in ("invoices", "credit_notes", "customers"):
+            db.execute(f"DELETE FROM {name}")
+        db.executemany("INSERT INTO customers VALUES (?, ?)", enumerate(["Zora", *OWING], 1))
         db.executemany("INSERT INTO invoices VALUES (?, ?, 1, 500000, 0)", [(1, "INV-2026-00012"), (2, "INV-2025-00012"), (3, "INV-2026-99999")])
+        db.executemany("INSERT INTO invoices VALUES (?, ?, ?, 70000, 0)", [(i + 10, f"INV-2024-{i:05d}", i + 1) for i in range(1, 5)])
     db.close()
     days = [("2026-02-28T23:59:00-01:00", "2026-03-01"), ("2026-03-01T00:30:00+02:00", "2026-02-28"), ("2026-03-01T00:00:00Z", "2026-03-01")]
-    events, want = [], []
+    events, want = [json.dumps({"id": "h1", "type": "refund", "amount": 9, "currency": "EUR", "memo": "", "at": "2026-01-01T00:00:00Z"})], []
     for i, ((memo, invoice), (amount, cents)) in enumerate(zip(HAND, SUMS)):
         at, booked = days[i % 3]
         events.append(json.dumps({"id": f"h{i}", "type": "refund" if i % 4 == 3 else "charge", "amount": amount, "currency": "EUR", "memo": memo, "at": at}))
         want.append(("card", f"h{i}", booked, -cents if i % 4 == 3 else cents, invoice))
     (data / "card/events.jsonl").write_text("\n".join(events) + "\n")
-    reconcile(data, tmp_path / "out")
-    same(table(tmp_path / "out/result.db", "payments", PAYMENTS), sorted(want, key=repr), "payments")
-    assert json.loads((tmp_path / "out/report.json").read_text())["rejected"] == 0
+    nobody.expose(data)
+    reconcile(data, base / "out")
+    same(tables(base / "out")["payments"], sorted(want, key=repr), "payments")
+    got = report(base / "out")
+    assert got["rejected"] == 0
+    assert got["owing"] == [{"customer": "Zora", "cents": 1500000 - sum(cents for *_, cents, invoice in want if invoice)},
+                            *({"customer": name, "cents": 70000} for name in sorted(OWING))]
 
 
-def test_program_is_executable_and_given_files_are_there():
-    """/app/reconcile is an executable file; /app/data is as it was given."""
+def test_program_is_executable():
+    """/app/reconcile is an executable file."""
     assert PROGRAM.is_file() and os.access(PROGRAM, os.X_OK)
