@@ -27,7 +27,7 @@ class Instance:
         files: absolute path in the image to content; root-owned, mode 0644, or 0755 where it begins with ``#!``.
         tests: file name under tests/ to content; present in the sandbox at verify time only.
         solution: the text of solution/solve.sh.
-        mistakes: the text of solution/mistakes.toml.
+        mistakes: the text of solution/mistakes.toml. variants: the text of solution/variants.toml.
     """
 
     instruction: str
@@ -35,6 +35,7 @@ class Instance:
     tests: Mapping[str, bytes | str] = field(default_factory=dict)
     solution: str = ""
     mistakes: str = ""
+    variants: str = ""
 
 
 Generate = Callable[[np.random.Generator, str], Instance]
@@ -90,6 +91,7 @@ class Family:
             extra_tests=_tree(made.tests),
             solution=made.solution or None,
             mistakes=made.mistakes or None,
+            variants=made.variants or None,
         )
 
 
@@ -106,7 +108,12 @@ def materialise(task: Task, folder: Path) -> None:
     tree |= {f"environment/files/{path.lstrip('/')}": item for path, item in task.files.items()}
     tree |= {f"tests/{name}": item for name, item in task.tests().items()}
     tree["task.toml"] = TreeFile(task.paths.config.read_bytes())
-    texts = ((paths.instruction, task.instruction), (paths.solve, task.solution), (paths.mistakes, task.mistakes))
+    texts = (
+        (paths.instruction, task.instruction),
+        (paths.solve, task.solution),
+        (paths.mistakes, task.mistakes),
+        (paths.variants, task.variants),
+    )
     tree |= {path.relative_to(folder).as_posix(): TreeFile(text.encode()) for path, text in texts if text is not None}
     for name, item in tree.items():
         target = folder / name

@@ -34,6 +34,7 @@ class TaskPaths:
       solution/                solution
         solve.sh               solve
         mistakes.toml          mistakes     (ours; Harbor ignores it)
+        variants.toml          variants     (ours; Harbor ignores it)
       family.py                generator    (families only; then there is no instruction.md and no solution/)
     """
 
@@ -78,6 +79,11 @@ class TaskPaths:
     def mistakes(self) -> Path:
         """Mistakes that people of the field make on this task."""
         return self.folder / "solution" / "mistakes.toml"
+
+    @property
+    def variants(self) -> Path:
+        """Other ways, right and wrong, on which the tests are tried."""
+        return self.folder / "solution" / "variants.toml"
 
     @property
     def generator(self) -> Path:
@@ -154,6 +160,18 @@ class SolutionConfig(_Table):
     env: dict[str, str] = {}
 
 
+class Artifact(_Table):
+    """One of ``artifacts``: a file or folder that the work leaves; in the file a path, or a table with `exclude`."""
+
+    source: str
+    exclude: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, data: Any) -> Any:
+        return {"source": data} if isinstance(data, str) else data
+
+
 class Metadata(BaseModel):
     """``[metadata]``: free-form in Harbor; these are the keys that we read."""
 
@@ -174,6 +192,7 @@ class TaskConfig(_Table):
     verifier: VerifierConfig = VerifierConfig()
     environment: EnvironmentConfig = EnvironmentConfig()
     solution: SolutionConfig = SolutionConfig()
+    artifacts: tuple[Artifact, ...] = ()
     steps: tuple[dict[str, Any], ...] = ()
 
 
@@ -204,7 +223,7 @@ class Task:
         digest: sha256 of all that defines the task; two tasks of one digest are the same task.
         files: absolute path to file, put into the sandbox before the agent starts (family instances).
         extra_tests: name under tests/ to file, beside those of the folder (family instances).
-        solution: the text of solve.sh or None. mistakes: the text of mistakes.toml or None.
+        solution, mistakes, variants: the text of solve.sh, of mistakes.toml, of variants.toml, or None.
     """
 
     name: str
@@ -216,6 +235,7 @@ class Task:
     extra_tests: Mapping[str, TreeFile] = field(default_factory=dict)
     solution: str | None = None
     mistakes: str | None = None
+    variants: str | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Task:
@@ -237,8 +257,9 @@ class Task:
             config=config,
             instruction=instruction,
             digest=folder_digest(folder),
-            solution=_read(paths.solve) if paths.solve.is_file() else None,
-            mistakes=_read(paths.mistakes) if paths.mistakes.is_file() else None,
+            solution=_read_if_there(paths.solve),
+            mistakes=_read_if_there(paths.mistakes),
+            variants=_read_if_there(paths.variants),
         )
 
     @cached_property
@@ -289,6 +310,10 @@ def _read(path: Path) -> str:
         raise TaskError(f"{path}: expected a file, found none") from None
     except (OSError, UnicodeDecodeError) as error:
         raise TaskError(f"{path}: expected readable UTF-8 text, found: {error}") from None
+
+
+def _read_if_there(path: Path) -> str | None:
+    return _read(path) if path.is_file() else None
 
 
 def _files(folder: Path) -> list[Path]:
