@@ -209,18 +209,6 @@ class SolutionConfig(_Table):
     env: dict[str, str] = {}
 
 
-class Artifact(_Table):
-    """One of ``artifacts``: a file or folder that the work leaves; in the file a path, or a table with `exclude`."""
-
-    source: str
-    exclude: tuple[str, ...] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare(cls, data: Any) -> Any:
-        return {"source": data} if isinstance(data, str) else data
-
-
 class Metadata(BaseModel):
     """``[metadata]``: free-form in Harbor; these are the keys that we read."""
 
@@ -242,7 +230,6 @@ class TaskConfig(_Table):
     verifier: VerifierConfig = VerifierConfig()
     environment: EnvironmentConfig = EnvironmentConfig()
     solution: SolutionConfig = SolutionConfig()
-    artifacts: tuple[Artifact, ...] = ()
     steps: tuple[dict[str, Any], ...] = ()
 
     @property

@@ -67,7 +67,7 @@ def instruction_problems(task: Task) -> list[str]:
 
 def _unnamed(task: Task) -> Iterator[str]:
     named = {posixpath.normpath(match[0]) for match in _ABSOLUTE.finditer(task.instruction)}
-    for path in sorted(tested_paths(task.tests())):
+    for path in sorted(paths_read(task.tests())):
         name = re.escape(PurePosixPath(path).name)
         above = any(f"{one}/".startswith(f"{path}/") for one in named)
         if _is_result(path, task) and not above and not re.search(rf"(?<![\w.-]){name}(?![\w-])", task.instruction):
@@ -84,7 +84,7 @@ def _is_result(path: str, task: Task) -> bool:
     return any(f"{path}/".startswith(f"{root}/") for root in roots)
 
 
-def tested_paths(tests: Mapping[str, TreeFile]) -> set[str]:
+def paths_read(tests: Mapping[str, TreeFile]) -> set[str]:
     """Return the absolute paths that the verifier's programs name.
 
     In Python those that are strings, given to Path or put together from such with ``/``; in test.sh those that stand

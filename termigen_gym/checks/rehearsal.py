@@ -43,8 +43,7 @@ class Rehearsal:
         self.variants: Variants = variants_of(task)
         written = [Way(f"mutants/{way.name}", way.command, way.step) for way in self.variants.mutants]
         # Where the verifier sees nothing but the end state, that tells whether a play was resumed well.
-        alone = task.config.verifier.environment_mode == "separate"
-        self._judged_when_resumed = _never if alone else always
+        self._judged_when_resumed = _never if task.config.separate else always
         self._ways = [*of_steps(self.blocks, mistakes_of(task)), *written]
         self.runs: Sequence[Outcome] = ()
         self.prefixes: Sequence[Outcome] = ()

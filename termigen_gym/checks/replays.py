@@ -150,8 +150,7 @@ class Stage:
 
     def _verdict(self, state: State, *, anew: bool) -> Mapping[str, Any]:
         key = frozenset(state.items())
-        alone = self._env.task.config.verifier.environment_mode == "separate"
-        if anew or not alone or key not in self._verdicts:
+        if anew or not self._env.task.config.separate or key not in self._verdicts:
             *_, info = self._env.step(SUBMIT)
             self._verdicts[key] = info["verdict"]
         return self._verdicts[key]

@@ -60,12 +60,12 @@ def members(archive: bytes) -> Iterator[tuple[str, tarfile.TarInfo, bytes]]:
 
 
 def end_state(sandbox: Sandbox, task: Task) -> State:
-    """Return what counts of what lies in a sandbox: the task's artifacts; without such, what differs from the image.
+    """Return what counts of a sandbox: the artifacts, where the tests see nothing else; or what differs from the image.
 
     Raises:
         SandboxError: the sandbox failed.
     """
-    if task.config.artifacts:
+    if task.config.separate:
         state: dict[str, Item] = {}
         for artifact in task.config.artifacts:
             state |= state_of(sandbox.fetch([artifact.source], exclude=artifact.exclude))

@@ -53,12 +53,12 @@ command = "input=numbers; echo 42 > sum.txt"
 """
 
 
-def audit(engine: Engine, folder: Path, *, test_sh: str, variants: str = VARIANTS) -> Report:
+def audit(engine: Engine, folder: Path, *, test_sh: str, variants: str = VARIANTS, mode: str = "separate") -> Report:
     samples.write_task(
         folder,
         test_sh=test_sh,
         dockerfile=DOCKERFILE,
-        toml='artifacts = ["/app"]\n[verifier]\ntimeout_sec = 20\n[metadata]\nprocesses_survive = false\n',
+        toml=f'artifacts = ["/app"]\n[verifier]\ntimeout_sec = 20\nenvironment_mode = "{mode}"\n',
         instruction=INSTRUCTION,
         files={"solution/solve.sh": SOLVE, "solution/variants.toml": variants},
     )
@@ -68,8 +68,9 @@ def audit(engine: Engine, folder: Path, *, test_sh: str, variants: str = VARIANT
     return report
 
 
-def test_strong_tests_pass_an_audit(engine: Engine, tmp_path: Path) -> None:
-    report = audit(engine, tmp_path / "sums", test_sh=STRONG)
+@pytest.mark.parametrize("mode", ["separate", "shared"])
+def test_strong_tests_pass_an_audit(engine: Engine, tmp_path: Path, mode: str) -> None:
+    report = audit(engine, tmp_path / "sums", test_sh=STRONG, mode=mode)
     assert report.ok, report
     assert report.checks["flakes"].figures == {"runs": 10, "flaky": 0}
     assert report.checks["prefixes"].figures == {"prefixes": 3}  # of none, one and two blocks
