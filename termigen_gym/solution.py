@@ -1,4 +1,4 @@
-"""Reference solutions, block by block, and the mistakes that people make on the way.
+"""Reference solutions, block by block, the mistakes that people make on the way, and other ways than the solution's.
 
 solve.sh is literate. Its first paragraph is the preamble (``#!``, comments, ``set …``) and is not played. A block
 begins at a blank line followed by a line that starts with ``# ``: its leading comment lines are the thought, the rest
@@ -6,15 +6,20 @@ is one action, verbatim. So ``bash solve.sh`` and an agent in an interactive she
 
 mistakes.toml holds ``[[mistake]]`` tables: step (a block's number, from 1), kind, thought, command, diagnosis, finding,
 undo.
+
+variants.toml holds ``[[equivalents]]``, other correct ways, and ``[[mutants]]``, wrong ones: name, command, and step,
+the block in whose place the command runs (without it: after the last block); and ``[[harmless]]``: mutant (the name of
+one that is made automatically, or a pattern of names, * and ? match) and why its end state is right as well.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -50,6 +55,43 @@ class Mistake:
 
     step: int
     perturbation: Perturbation
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to the end other than the solution's.
+
+    Attributes:
+        name: unique among a task's ways of its sort.
+        command: an action.
+        step: the number of the block in whose place it runs, from 1; None: it runs after the last one.
+    """
+
+    name: str
+    command: str
+    step: int | None = None
+
+
+@dataclass(frozen=True)
+class Harmless:
+    """Mutants that are right although their end state is another.
+
+    Attributes:
+        mutant: their name, or a pattern of names.
+        why: the reason.
+    """
+
+    mutant: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Variants:
+    """What variants.toml says: `equivalents` must earn 1 and `mutants` less, `harmless` may earn 1."""
+
+    equivalents: tuple[Way, ...] = ()
+    mutants: tuple[Way, ...] = ()
+    harmless: tuple[Harmless, ...] = ()
 
 
 def parse_solution(text: str, path: Path | str = "solve.sh") -> tuple[Block, ...]:
@@ -96,10 +138,14 @@ def _block(text: str, number: int, path: Path | str) -> Block:
 _Filled = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 
 
-class _Row(BaseModel):
-    """One ``[[mistake]]``: an unknown key is a misspelt one."""
+class _Strict(BaseModel):
+    """A table of ours: an unknown key is a misspelt one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Mistake(_Strict):
+    """One ``[[mistake]]``."""
 
     step: int = Field(ge=1)
     kind: PerturbationKind
@@ -110,12 +156,36 @@ class _Row(BaseModel):
     undo: list[_Filled]
 
 
-class _File(BaseModel):
+class _Mistakes(_Strict):
     """mistakes.toml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    mistake: list[_Mistake] = []
 
-    mistake: list[_Row] = []
+
+class _Way(_Strict):
+    """One of ``[[equivalents]]`` or ``[[mutants]]``."""
+
+    name: _Filled
+    command: _Filled
+    step: int | None = Field(default=None, ge=1)
+
+
+class _Harmless(_Strict):
+    """One ``[[harmless]]``."""
+
+    mutant: _Filled
+    why: _Filled
+
+
+class _Variants(_Strict):
+    """variants.toml."""
+
+    equivalents: list[_Way] = []
+    mutants: list[_Way] = []
+    harmless: list[_Harmless] = []
+
+
+_Model = TypeVar("_Model", bound=_Strict)
 
 
 def parse_mistakes(text: str, path: Path | str, blocks: int | None = None) -> tuple[Mistake, ...]:
@@ -129,13 +199,43 @@ def parse_mistakes(text: str, path: Path | str, blocks: int | None = None) -> tu
     Raises:
         TaskError: not TOML, a key is missing, unknown or of a wrong type, a kind is unknown, a step is out of range.
     """
+    rows = _read(_Mistakes, text, path).mistake
+    for number, row in enumerate(rows, start=1):
+        _check_step(row.step, blocks, f"{path}: mistake {number}")
+    return tuple(_mistake(row, number) for number, row in enumerate(rows, start=1))
+
+
+def parse_variants(text: str, path: Path | str, blocks: int | None = None) -> Variants:
+    """Read the text of a variants.toml; arguments as of `parse_mistakes`.
+
+    Raises:
+        TaskError: as `parse_mistakes`; or two ways of one sort have the same name.
+    """
+    file = _read(_Variants, text, path)
+    return Variants(
+        _ways(file.equivalents, f"{path}: equivalents", blocks),
+        _ways(file.mutants, f"{path}: mutants", blocks),
+        tuple(Harmless(row.mutant, row.why) for row in file.harmless),
+    )
+
+
+def _ways(rows: Sequence[_Way], where: str, blocks: int | None) -> tuple[Way, ...]:
+    names = set()
+    for number, row in enumerate(rows, start=1):
+        _check_step(row.step, blocks, f"{where} {number}")
+        if row.name in names:
+            raise TaskError(f"{where} {number}: name: expected one of its own, found {row.name!r} again")
+        names.add(row.name)
+    return tuple(Way(row.name, row.command, row.step) for row in rows)
+
+
+def _read(model: type[_Model], text: str, path: Path | str) -> _Model:
     try:
-        rows = _File.model_validate(tomllib.loads(text)).mistake
+        return model.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise TaskError(f"{path}: expected TOML, found a syntax error: {error}") from None
     except ValidationError as error:
         raise TaskError("\n".join(_row_errors(error, path))) from None
-    return tuple(_mistake(row, number, path, blocks) for number, row in enumerate(rows, start=1))
 
 
 def _row_errors(error: ValidationError, path: Path | str) -> list[str]:
@@ -146,11 +246,12 @@ def _row_errors(error: ValidationError, path: Path | str) -> list[str]:
     return lines
 
 
-def _mistake(row: _Row, number: int, path: Path | str, blocks: int | None) -> Mistake:
-    if blocks is not None and row.step > blocks:
-        raise TaskError(
-            f"{path}: mistake {number}: step: expected 1 to {blocks}, the solution's blocks, found {row.step}"
-        )
+def _check_step(step: int | None, blocks: int | None, where: str) -> None:
+    if step is not None and blocks is not None and step > blocks:
+        raise TaskError(f"{where}: step: expected 1 to {blocks}, the solution's blocks, found {step}")
+
+
+def _mistake(row: _Mistake, number: int) -> Mistake:
     return Mistake(
         row.step,
         Perturbation(
@@ -183,3 +284,14 @@ def mistakes_of(task: Task) -> tuple[Mistake, ...]:
     if task.mistakes is None or task.solution is None:
         return ()
     return parse_mistakes(task.mistakes, task.paths.mistakes, blocks=len(solution_of(task)))
+
+
+def variants_of(task: Task) -> Variants:
+    """Return the other ways written with a task's solution; none where it has no variants or no solution.
+
+    Raises:
+        TaskError: as `parse_variants` and `parse_solution`.
+    """
+    if task.variants is None or task.solution is None:
+        return Variants()
+    return parse_variants(task.variants, task.paths.variants, blocks=len(solution_of(task)))

@@ -15,6 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from termigen_gym import conformance, doctor
+from termigen_gym.catalog import Entry
+from termigen_gym.checks import AUDIT_CHECKS, Finding, Report, journal
+from termigen_gym.checks.journal import Journal
 from termigen_gym.cli import app
 from termigen_gym.conformance import CASES, TALKS
 from termigen_gym.episode import PERTURBATION_KINDS
@@ -292,6 +295,32 @@ def test_check_of_a_folder(termigen: Termigen, engine: Engine, tmp_path: Path) -
     assert report["checks"]["build"]["ok"]
     assert "expected a reference solution" in report["checks"]["oracle"]["detail"]
     assert "NOT" in done.err
+
+
+def test_an_audit_goes_on_where_it_was_interrupted(
+    termigen: Termigen, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a solution an audit is short; the report that an earlier one kept is taken over as it is."""
+    monkeypatch.setattr(journal, "cache_folder", lambda: tmp_path)
+    bare = "FROM debian:bookworm-slim\nWORKDIR /app\n"
+    folders = {name: samples.write_task(tmp_path / name, dockerfile=bare) for name in ("one", "two")}
+    names = {str(folder): Entry(name, "task", folder) for name, folder in folders.items()}
+    kept = Report(str(folders["one"]), {"load": Finding(True, "kept")})
+    Journal(names, engine.name).keep(kept)
+    done = termigen("check", *names, "--audit", "--sandbox", engine.name, "--json")
+    assert done.code == 1
+    one, two = done.document
+    assert one == kept.to_dict()
+    assert list(two["checks"]) == list(AUDIT_CHECKS)
+    assert "build_s" in two["checks"]["rebuild"]["figures"]
+    assert "expected a reference solution" in two["checks"]["mutants"]["detail"]
+    assert Journal(names, engine.name).kept() == {}
+
+
+def test_only_an_audit_certifies(termigen: Termigen) -> None:
+    done = termigen("check", "add", "--write")
+    assert done.code == 2
+    assert "expected --audit beside it" in done.err
 
 
 @pytest.mark.parametrize("args", [(), ("--all", "add")])

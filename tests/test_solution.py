@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 from termigen_gym.errors import TaskError
-from termigen_gym.solution import Block, mistakes_of, parse_mistakes, parse_solution, solution_of
+from termigen_gym.solution import (
+    Block,
+    Harmless,
+    Variants,
+    Way,
+    mistakes_of,
+    parse_mistakes,
+    parse_solution,
+    parse_variants,
+    solution_of,
+    variants_of,
+)
 from tests.scratch import a_task
 
 SOLVE = """\
@@ -134,6 +145,49 @@ def test_a_task_knows_its_blocks_and_mistakes(tmp_path: Path) -> None:
     assert mistakes_of(a_task(tmp_path, mistakes=MISTAKE)) == ()
     with pytest.raises(TaskError, match=r"solution/solve\.sh: expected a reference solution for task 'scratch'"):
         solution_of(a_task(tmp_path))
+
+
+VARIANTS = """\
+[[equivalents]]
+name = "by-printf"
+step = 2
+command = "printf 'hello\\n' > hello.txt"
+[[mutants]]
+name = "in-capitals"
+command = "tr a-z A-Z < hello.txt > x && mv x hello.txt"
+[[harmless]]
+mutant = "drop/1"
+why = "it only looks"
+"""
+
+
+def test_variants_are_other_ways() -> None:
+    assert parse_variants(VARIANTS, "variants.toml", blocks=3) == Variants(
+        (Way("by-printf", "printf 'hello\n' > hello.txt", 2),),
+        (Way("in-capitals", "tr a-z A-Z < hello.txt > x && mv x hello.txt"),),
+        (Harmless("drop/1", "it only looks"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("step = 2", "step = 4"), "equivalents 1: step: expected 1 to 3, the solution's blocks, found 4"),
+        (("step = 2", "step = 0"), r"equivalents 1 step: .* \(found 0\)"),
+        (('why = "it only looks"\n', ""), "harmless 1 why: Field required"),
+        (("[[mutants]]", "[[mutant]]"), "mutant: Extra inputs"),
+        (('[[mutants]]\nname = "in-capitals"', '[[equivalents]]\nname = "by-printf"'), "equivalents 2: name: .* again"),
+    ],
+)
+def test_malformed_variants_say_where(change: tuple[str, str], said: str) -> None:
+    with pytest.raises(TaskError, match=rf"^x/variants\.toml: {said}"):
+        parse_variants(VARIANTS.replace(*change), "x/variants.toml", blocks=3)
+
+
+def test_the_variants_of_a_task(tmp_path: Path) -> None:
+    assert variants_of(a_task(tmp_path, solution=SOLVE, variants=VARIANTS)).harmless
+    assert variants_of(a_task(tmp_path, solution=SOLVE)) == Variants()
+    assert variants_of(a_task(tmp_path, variants=VARIANTS)) == Variants()
 
 
 OWN = Path(__file__).resolve().parent.parent / "envs" / "tasks"

@@ -1,119 +1,27 @@
 """Is a task sound? It builds, no idler passes it, its solution does, and every mistake on its list can be taken back.
 
-A `Check` is a function over a `Context`; `CHECKS` is the list, in the order in which they run. A check says no in its
-finding; so does one that could not be carried out because something of ours failed on the way. A missing engine is no
-finding: it is raised.
+An audit asks more: how strong its tests are, whether they say the same each time, whether right ways other than the
+solution's pass, what lies in the image. What passes an audit gets a certificate (`termigen_gym.checks.manifest`).
+
+A `Check` is a function over a `Context`; `CHECKS` and `AUDIT_CHECKS` list them in the order in which they run. A check
+says no in its finding; so does one that could not be carried out because something of ours failed on the way. A missing
+engine is no finding: it is raised.
 """
 
-from __future__ import annotations
+from .certify import audit_tasks
+from .context import Check, Context, Finding, Pick, Report
+from .running import AUDIT_CHECKS, CHECKS, QUICK_CHECKS, check_task, check_tasks
 
-from collections.abc import Callable, Iterable, Mapping
-
-from ..catalog import Entry
-from ..env import TerminalEnv
-from ..errors import EngineMissing, TermigenError
-from ..executor import Job, run_jobs
-from ..wrappers import TextEnv
-from .context import Check, Context, Finding, Report, Variant
-from .soundness import (
-    check_build,
-    check_echo,
-    check_load,
-    check_mistakes,
-    check_null,
-    check_oracle,
-    check_oracle_once,
-    check_shape,
-)
-
-__all__ = ["CHECKS", "QUICK_CHECKS", "Check", "Context", "Finding", "Report", "Variant", "check_task", "check_tasks"]
-
-CHECKS: Mapping[str, Check] = {
-    "load": check_load,
-    "shape": check_shape,
-    "build": check_build,
-    "null": check_null,
-    "echo": check_echo,
-    "oracle": check_oracle,
-    "mistakes": check_mistakes,
-}
-"""All checks, in the order in which they run."""
-
-QUICK_CHECKS: Mapping[str, Check] = {"load": check_load, "build": check_build, "oracle": check_oracle_once}
-"""One play of each task."""
-
-_NEEDED = ("load", "build")
-"""Where one of these fails, no later one is tried."""
-
-
-def check_task(id: str, context: Context, checks: Mapping[str, Check] = CHECKS) -> Report:
-    """Run the checks on one task.
-
-    Raises:
-        EngineMissing: there is no engine.
-    """
-    found: dict[str, Finding] = {}
-    for name, check in checks.items():
-        failed = next((need for need in _NEEDED if need in found and not found[need].ok), None)
-        found[name] = _run(check, context) if failed is None else Finding(False, f"not tried, since {failed} failed")
-    return Report(id, found)
-
-
-def _run(check: Check, context: Context) -> Finding:
-    try:
-        return check(context)
-    except EngineMissing:
-        raise
-    except TermigenError as error:
-        return Finding(False, f"{type(error).__name__}: {error}")
-
-
-class _CheckJob:
-    """The checks of one task."""
-
-    def __init__(self, id: str, context: Context, checks: Mapping[str, Check]) -> None:
-        self._id = id
-        self._context = context
-        self._checks = checks
-
-    def run(self) -> Report:
-        return check_task(self._id, self._context, self._checks)
-
-    def close(self) -> None:
-        self._context.close()
-
-
-def check_tasks(
-    entries: Mapping[str, Entry],
-    *,
-    checks: Mapping[str, Check] = CHECKS,
-    sandbox: str = "auto",
-    workers: int = 2,
-    on_report: Callable[[Report], None],
-) -> list[Report]:
-    """Check many tasks, some at a time, and return the reports in the order of `entries`.
-
-    Args:
-        entries: by the id that their reports bear.
-        checks: those to run.
-        sandbox: the engine.
-        workers: tasks at a time.
-        on_report: told of each as soon as it is done.
-
-    Raises:
-        EngineMissing: there is no engine. KeyboardInterrupt: after the sandboxes are closed.
-    """
-    reports: dict[str, Report] = {}
-
-    def on_done(job: Job[Report], report: Report) -> Iterable[Job[Report]]:
-        reports[report.id] = report
-        on_report(report)
-        return ()
-
-    jobs = (_CheckJob(id, Context(entry, _env_maker(entry, sandbox)), checks) for id, entry in entries.items())
-    run_jobs(jobs, workers, on_done)
-    return [reports[id] for id in entries]
-
-
-def _env_maker(entry: Entry, sandbox: str) -> Callable[[], TextEnv]:
-    return lambda: TerminalEnv(str(entry.folder), sandbox=sandbox)
+__all__ = [
+    "AUDIT_CHECKS",
+    "CHECKS",
+    "QUICK_CHECKS",
+    "Check",
+    "Context",
+    "Finding",
+    "Pick",
+    "Report",
+    "audit_tasks",
+    "check_task",
+    "check_tasks",
+]

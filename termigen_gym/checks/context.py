@@ -5,29 +5,44 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from ..agents import Agent
 from ..catalog import Entry
 from ..critic import Critic
+from ..env import TerminalEnv
 from ..episode import Episode
 from ..errors import EngineMissing, TermigenError
 from ..family import DIFFICULTIES, Family
 from ..play import play
+from ..solution import solution_of
 from ..task import Task
 from ..wrappers import CriticWrapper, TextEnv
+from .rehearsal import Rehearsal, rehearse
+from .replays import LOOK_EVERY_S, Begin
 
 _FAMILY_SEEDS = 2
+_STAGE_STEPS = 10_000
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found."""
+    """What a check found.
+
+    Attributes:
+        ok: whether all is well. detail: in words.
+        figures: what was measured, by name; a name says its unit.
+    """
 
     ok: bool
     detail: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values; figures only where there are some."""
+        return {"ok": self.ok, "detail": self.detail} | ({"figures": dict(self.figures)} if self.figures else {})
 
 
 @dataclass(frozen=True)
@@ -48,7 +63,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
-        return {"id": self.id, "ok": self.ok, "checks": {name: asdict(found) for name, found in self.checks.items()}}
+        return {"id": self.id, "ok": self.ok, "checks": {name: found.to_dict() for name, found in self.checks.items()}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Report:
@@ -57,7 +72,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Variant:
+class Pick:
     """What is given to ``reset``: one for a task; for a family, seeds and difficulties."""
 
     seed: int = 0
@@ -77,30 +92,74 @@ class Context:
 
     Args:
         entry: the task or family.
-        make_env: returns a new environment of it; each play has its own, so its own sandbox.
+        make_env: returns a new environment of it, made with these options; each play has its own, so its own sandbox.
+        sandbox: the engine of these environments.
+        plays: how many the checks that play much may play at a time.
+        on_play: told how many of those plays are done, and how many are known of.
+
+    Attributes:
+        closed: set by `close`.
     """
 
-    def __init__(self, entry: Entry, make_env: Callable[[], TextEnv]) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        make_env: Callable[..., TextEnv],
+        *,
+        sandbox: str = "auto",
+        plays: int = 1,
+        on_play: Callable[[int, int], None] = lambda done, of: None,
+    ) -> None:
         self.entry = entry
         self.make_env = make_env
-        self._env: TextEnv | None = None
-        self._closed = threading.Event()
+        self.sandbox = sandbox
+        self.plays = plays
+        self.on_play = on_play
+        self._rehearsals: dict[Pick, Rehearsal] = {}
+        self._envs: set[TextEnv] = set()
+        self._lock = threading.Lock()
+        self.closed = threading.Event()
 
     @cached_property
-    def tasks(self) -> dict[Variant, Task]:
+    def tasks(self) -> dict[Pick, Task]:
         """What is to be played: the task, or a family's instances, some of each difficulty.
 
         Raises:
             TaskError: the folder is malformed.
         """
         if self.entry.kind == "task":
-            return {Variant(): Task.load(self.entry.folder)}
-        return self.instances([Variant(seed, level) for level in DIFFICULTIES for seed in range(_FAMILY_SEEDS)])
+            return {Pick(): Task.load(self.entry.folder)}
+        return self.instances([Pick(seed, level) for level in DIFFICULTIES for seed in range(_FAMILY_SEEDS)])
 
-    def instances(self, variants: Iterable[Variant]) -> dict[Variant, Task]:
+    def instances(self, picks: Iterable[Pick]) -> dict[Pick, Task]:
         """Return a family's instances, generated in this order by a generator imported anew."""
         family = Family.load(self.entry.folder)
-        return {variant: family.instance(variant.seed, variant.difficulty) for variant in variants}
+        return {pick: family.instance(pick.seed, pick.difficulty) for pick in picks}
+
+    @cached_property
+    def sample(self) -> dict[Pick, Task]:
+        """Of `tasks`, those on which much is played: of a family the first instance of each difficulty."""
+        firsts: dict[str, Pick] = {}
+        for pick in self.tasks:
+            firsts.setdefault(pick.difficulty, pick)
+        return {pick: self.tasks[pick] for pick in firsts.values()}
+
+    def rehearsal(self, pick: Pick) -> Rehearsal:
+        """Return the rehearsal of a task, played when it is first asked for.
+
+        Raises:
+            TaskError: the solution, or what was written with it, is malformed. EngineMissing: there is no engine.
+        """
+        if pick not in self._rehearsals:
+            task = self.tasks[pick]
+            begin = Begin(pick.seed, pick.options, solution_of(task))
+            self._rehearsals[pick] = rehearse(task, begin, self._open_stage, self.plays, self.on_play)
+        return self._rehearsals[pick]
+
+    @contextlib.contextmanager
+    def _open_stage(self) -> Iterator[TerminalEnv]:
+        with self.open_env(max_steps=_STAGE_STEPS, command_timeout_s=LOOK_EVERY_S, warm_resets=False) as env:
+            yield cast(TerminalEnv, env.unwrapped)
 
     def prepare(self) -> None:
         """Build the image.
@@ -108,40 +167,53 @@ class Context:
         Raises:
             SandboxError: it does not build, or there is no engine.
         """
-        with self._env_of_its_own() as env:
+        with self.open_env() as env:
             env.unwrapped.prepare()  # type: ignore[attr-defined]
 
-    def play(self, agent: Agent, variant: Variant, critic: Critic | None = None) -> Episode:
-        """Play an episode in a sandbox of its own and return it with its verdict.
+    def play(self, agent: Agent, pick: Pick, critic: Critic | None = None, **options: Any) -> Episode:
+        """Play an episode in a sandbox of its own and return it with its verdict; `options` are the environment's.
 
         Raises:
             EngineMissing: there is no engine. TermigenError: it has no verdict.
         """
-        with self._env_of_its_own() as env:
+        with self.open_env(**options) as env:
             played = env if critic is None else CriticWrapper(env, critic, epsilon=1.0)
-            episode = play(played, agent, episode_id=agent.name, seed=variant.seed, options=variant.options)
+            episode = play(played, agent, episode_id=agent.name, seed=pick.seed, options=pick.options)
         if episode.error is not None:
             kind = EngineMissing if episode.error["type"] == EngineMissing.__name__ else TermigenError
-            raise kind(f"{agent.name}, {variant}: no verdict: {episode.error['type']}: {episode.error['message']}")
+            raise kind(f"{agent.name}, {pick}: no verdict: {episode.error['type']}: {episode.error['message']}")
         return episode
 
     def close(self) -> None:
         """End what is being played. Called from another thread; nothing can be played any more."""
-        self._closed.set()
-        if self._env is not None:
-            self._env.unwrapped.abort()  # type: ignore[attr-defined]
+        self.closed.set()
+        with self._lock:
+            envs = list(self._envs)
+        for env in envs:
+            env.unwrapped.abort()  # type: ignore[attr-defined]
 
     @contextlib.contextmanager
-    def _env_of_its_own(self) -> Iterator[TextEnv]:
-        with contextlib.closing(self.make_env()) as self._env:
-            if self._closed.is_set():
-                raise TermigenError("expected an open context, found it closed")
-            yield self._env
+    def open_env(self, **options: Any) -> Iterator[TextEnv]:
+        """Make an environment that `close` can abort, and close it at the end.
+
+        Raises:
+            TermigenError: the context is closed.
+        """
+        with contextlib.closing(self.make_env(**options)) as env:
+            with self._lock:
+                self._envs.add(env)
+            try:
+                if self.closed.is_set():
+                    raise TermigenError("expected an open context, found it closed")
+                yield env
+            finally:
+                with self._lock:
+                    self._envs.discard(env)
 
 
 Check: TypeAlias = Callable[[Context], Finding]
 
 
-def finding(problems: Sequence[str], good: str) -> Finding:
+def finding(problems: Sequence[str], good: str, figures: Mapping[str, float] | None = None) -> Finding:
     """Return no with the problems where there are any, else yes with what is `good`."""
-    return Finding(not problems, "; ".join(problems) or good)
+    return Finding(not problems, "; ".join(problems) or good, figures or {})

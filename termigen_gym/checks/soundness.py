@@ -13,7 +13,7 @@ from ..critic import Situation
 from ..episode import Episode, Perturbation
 from ..solution import Mistake, mistakes_of, solution_of
 from ..task import Task
-from .context import Context, Finding, Variant, finding
+from .context import Context, Finding, Pick, finding
 from .shape import is_own, shape_problems
 
 
@@ -24,9 +24,7 @@ def check_load(context: Context) -> Finding:
         return Finding(True, f"digest {next(iter(tasks.values())).digest[:12]}")
     again = context.instances(reversed(tasks))
     problems = [
-        f"{variant}: generated twice, found two different instances"
-        for variant, task in tasks.items()
-        if again[variant] != task
+        f"{pick}: generated twice, found two different instances" for pick, task in tasks.items() if again[pick] != task
     ]
     texts = {(task.instruction, str(task.files), str(task.extra_tests)) for task in tasks.values()}
     if len(texts) < len(tasks):
@@ -60,18 +58,18 @@ def check_echo(context: Context) -> Finding:
 
 
 def _idlers_earn_nothing(context: Context, idlers: Callable[[Task], Sequence[Agent]]) -> Finding:
-    plays = [(variant, agent) for variant, task in context.tasks.items() for agent in idlers(task)]
+    plays = [(pick, agent) for pick, task in context.tasks.items() for agent in idlers(task)]
     problems = []
-    for variant, agent in plays:
-        reward = context.play(agent, variant).reward
+    for pick, agent in plays:
+        reward = context.play(agent, pick).reward
         if reward != 0:
-            problems.append(f"{agent.name}, {variant}: expected reward 0, found {reward}")
+            problems.append(f"{agent.name}, {pick}: expected reward 0, found {reward}")
     return finding(problems, f"reward 0 in {len(plays)} plays" if plays else "the instruction shows no example")
 
 
 def check_oracle(context: Context) -> Finding:
     """The solution earns 1, in fresh sandboxes each time; in our own tasks every block ends with exit code 0."""
-    return _solution_earns_1(context, [variant for variant in context.tasks for _ in range(_plays(context))])
+    return _solution_earns_1(context, [pick for pick in context.tasks for _ in range(_plays(context))])
 
 
 def check_oracle_once(context: Context) -> Finding:
@@ -83,15 +81,15 @@ def _plays(context: Context) -> int:
     return 2 if context.entry.kind == "task" else 1
 
 
-def _solution_earns_1(context: Context, plays: Sequence[Variant]) -> Finding:
+def _solution_earns_1(context: Context, plays: Sequence[Pick]) -> Finding:
     problems = []
-    for variant in plays:
-        episode = context.play(Oracle(), variant)
+    for pick in plays:
+        episode = context.play(Oracle(), pick)
         if episode.reward != 1:
-            problems.append(f"{variant}: expected reward 1, found {episode.reward}{_failed_tests(episode)}")
+            problems.append(f"{pick}: expected reward 1, found {episode.reward}{_failed_tests(episode)}")
         if is_own(context.entry):
             problems += [
-                f"{variant}: block {step.index + 1}: expected exit code 0, found {step.exit_code} ({step.state})"
+                f"{pick}: block {step.index + 1}: expected exit code 0, found {step.exit_code} ({step.state})"
                 for step in episode.steps[:-1]
                 if step.exit_code != 0
             ]
@@ -108,12 +106,12 @@ def check_mistakes(context: Context) -> Finding:
     """Every mistake of the list can be made and taken back: the solution still earns 1."""
     problems: list[str] = []
     total = 0
-    for variant, task in context.tasks.items():
+    for pick, task in context.tasks.items():
         mistakes = mistakes_of(task)
         total += len(mistakes)
         for together in _apart(mistakes):
-            if _play_mistakes(context, variant, task, together):
-                problems += [why for one in together if (why := _play_mistakes(context, variant, task, [one]))]
+            if _play_mistakes(context, pick, task, together):
+                problems += [why for one in together if (why := _play_mistakes(context, pick, task, [one]))]
     return finding(problems, f"{total} mistakes were made and taken back")
 
 
@@ -145,13 +143,13 @@ class _Listed:
         return due[1].perturbation
 
 
-def _play_mistakes(context: Context, variant: Variant, task: Task, mistakes: Sequence[Mistake]) -> str:
+def _play_mistakes(context: Context, pick: Pick, task: Task, mistakes: Sequence[Mistake]) -> str:
     """Return what went wrong, "" for nothing."""
     critic = _Listed(task, mistakes)
-    episode = context.play(Oracle(), variant, critic)
+    episode = context.play(Oracle(), pick, critic)
     names = ", ".join(mistake.perturbation.reason for mistake in mistakes)
     if episode.reward != 1:
-        return f"{variant}: {names}: expected reward 1 after its repair, found {episode.reward}{_failed_tests(episode)}"
+        return f"{pick}: {names}: expected reward 1 after its repair, found {episode.reward}{_failed_tests(episode)}"
     if critic.left:
-        return f"{variant}: {names}: expected it to be made, found that its step was never reached"
+        return f"{pick}: {names}: expected it to be made, found that its step was never reached"
     return ""

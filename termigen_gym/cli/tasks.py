@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..agents.base import Agent
     from ..checks import Report
     from ..episode import Episode
+    from ..plan import Progress
 
 
 def list_tasks(
@@ -177,32 +178,58 @@ def _show_outcome(episode: Episode) -> None:
 def check(
     ids: Annotated[list[str] | None, typer.Argument(help="Ids, names or folders of tasks.")] = None,
     all_tasks: Annotated[bool, typer.Option("--all", help="Check every known task.")] = False,
+    audit: Annotated[bool, typer.Option("--audit", help="Try the tests as well.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="With --audit: certify our own tasks.")] = False,
     sandbox: Sandbox = SandboxName.auto,
     workers: Workers = 2,
     as_json: Json = False,
 ) -> None:
     """Check that tasks are sound.
 
-    They build, idlers earn 0, the solution earns 1, mistakes can be taken back.
-    Exit code 1 when a check says no.
+    They build, idlers earn 0, the solution earns 1, mistakes can be taken back; --audit: and the tests are strong.
+    An interrupted audit is resumed. Exit code 1 when a check says no.
     """
-    from ..checks import check_tasks
-    from .screen import ERR, OUT, print_json
+    from ..checks import audit_tasks, check_tasks
+    from .screen import ERR, OUT, print_json, progress
 
     if bool(ids) == all_tasks:
         raise typer.BadParameter("expected ids or folders of tasks, or --all")
+    if write and not audit:
+        raise typer.BadParameter("expected --audit beside it", param_hint="--write")
     chosen = {env_id(name): entry for name, entry in entries().items()} if all_tasks else _asked_for(ids or [])
 
     def on_report(report: Report) -> None:
         _show_report(report, len(chosen), ERR if as_json else OUT)
 
-    reports = check_tasks(chosen, sandbox=sandbox.value, workers=workers, on_report=on_report)
+    if audit:
+        with progress() as show_progress:
+            on_play = _Plays(show_progress)
+            reports = audit_tasks(
+                chosen, sandbox=sandbox.value, workers=workers, write=write, on_report=on_report, on_play=on_play
+            )
+    else:
+        reports = check_tasks(chosen, sandbox=sandbox.value, workers=workers, on_report=on_report)
     bad = [report.id for report in reports if not report.ok]
     if as_json:
         print_json([report.to_dict() for report in reports])
     else:
         OUT.print(f"{len(reports) - len(bad)} of {len(reports)} sound" + "".join(f"\n  not: {id}" for id in bad))
     raise typer.Exit(1 if bad else 0)
+
+
+class _Plays:
+    """Adds the plays of all tasks up to one stage of progress."""
+
+    def __init__(self, show: Callable[[Progress], None]) -> None:
+        self._show = show
+        self._counts: dict[str, tuple[int, int]] = {}
+
+    def __call__(self, id: str, done: int, of: int) -> None:
+        from ..plan import Progress
+
+        self._counts[id] = done, of
+        counts = list(self._counts.values())
+        self._show(Progress("plays", sum(count[0] for count in counts), sum(count[1] for count in counts), id))
 
 
 def _asked_for(ids: list[str]) -> dict[str, Entry]:

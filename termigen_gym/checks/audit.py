@@ -1,0 +1,84 @@
+"""Checks of what surrounds the work: the instruction, the image and how it builds, the network."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from ..agents import Oracle
+from ..env import TerminalEnv
+from ..errors import SandboxError
+from ..sandbox import engine
+from ..sandbox.base import DIGEST_DIGITS, ImageSource
+from ..sandbox.images import ensure_base, needs_base
+from ..task import Task
+from .context import Context, Finding, finding
+from .lint import data_problems, instruction_problems, leaks
+from .state import members
+
+_MIB = 1 << 20
+_LOOKED_AT = 8 * _MIB
+_LOOKED_INTO = ("/app", "/home", "/opt", "/root", "/solution", "/srv", "/tests", "/tmp", "/usr/local", "/var/tmp")
+
+
+def check_rebuild(context: Context) -> Finding:
+    """The image builds from nothing; how long that takes and how large it is. It is removed again."""
+    task = next(iter(context.tasks.values()))
+    if task.config.environment.docker_image is not None:
+        return Finding(True, "a finished image: nothing is built")
+    chosen = engine(context.sandbox)
+    if needs_base(task.paths.dockerfile.read_text(encoding="utf-8")):
+        ensure_base(chosen)
+    digest = hashlib.sha256(f"rebuilt\0{task.context_digest}".encode()).hexdigest()
+    limit = task.config.environment.build_timeout_sec
+    started = time.monotonic()
+    chosen.build(ImageSource(task.paths.context, digest, timeout_s=limit, fresh=True, abort=context.closed))
+    seconds = time.monotonic() - started
+    made = next((built for built in chosen.built() if built.digest == digest[:DIGEST_DIGITS]), None)
+    if made is None:
+        raise SandboxError(
+            f"image {digest[:DIGEST_DIGITS]}: expected it in the engine's store after its build, found none"
+        )
+    chosen.discard(made)
+    figures = {"build_s": round(seconds, 1), "size_mib": round(made.size / _MIB, 1)}
+    return Finding(True, f"{seconds:.1f} s from nothing, {made.size / _MIB:.0f} MiB above its base", figures)
+
+
+def check_offline(context: Context) -> Finding:
+    """The solution earns 1 with no network as well."""
+    problems = []
+    asked = {
+        pick: task for pick, task in context.sample.items() if task.config.environment.network_mode != "no-network"
+    }
+    for pick in asked:
+        reward = context.play(Oracle(), pick, network="none").reward
+        if reward != 1:
+            problems.append(f"{pick}: expected reward 1 with no network, found {reward}")
+    return finding(problems, f"reward 1 in {len(asked)} plays" if asked else "the task has no network")
+
+
+def check_instruction(context: Context) -> Finding:
+    """The instruction names every path that the tests read, and holds nothing of the solution."""
+    problems = {problem: None for task in context.tasks.values() for problem in instruction_problems(task)}
+    return finding(list(problems), "it names what is tested and gives nothing away")
+
+
+def check_image(context: Context) -> Finding:
+    """Nothing of the tests and of the solution lies in the image, no secrets, and all data are what they seem."""
+    problems: dict[str, None] = {}
+    count = 0
+    for pick, task in context.sample.items():
+        with context.open_env(warm_resets=False) as env:
+            env.reset(seed=pick.seed, options=dict(pick.options))
+            files = _files(env.unwrapped, task)  # type: ignore[arg-type]
+        count += len(files)
+        problems |= dict.fromkeys([*data_problems(files), *leaks(task, files)])
+    return finding(list(problems), f"{count} files looked into", {"files": count})
+
+
+def _files(env: TerminalEnv, task: Task) -> dict[str, bytes]:
+    """What lies where tasks are laid, where agents look first, and where tests and solution would be."""
+    folders = {*_LOOKED_INTO, *(artifact.source for artifact in task.config.artifacts)}
+    folders.discard("/")
+    found = members(env.sandbox.fetch(sorted(folders)))
+    return {path: content for path, info, content in found if info.isreg() and info.size <= _LOOKED_AT}
