@@ -5,9 +5,16 @@
     ├── SandboxError          an engine or a sandbox failed (ours, never the agent's)
     │   ├── EngineMissing     no engine answers, or the one asked for does not; says what to install
     │   ├── BuildError        an image does not build; carries the step and its last lines
-    │   └── SandboxDied       the sandbox went away in mid-episode (engine stopped, container killed, disk full)
+    │   ├── SandboxDied       the sandbox went away in mid-episode (engine stopped, container killed, disk full)
+    │   └── TooLarge          more is in the sandbox than may be taken out of it
     ├── TerminalError         the terminal session could not be opened or kept
-    ├── VerifierError         the verdict could not be had: no, empty or unparsable reward, or time limit
+    ├── VerifierError         the verdict could not be had
+    │   ├── RewardMissing     the tests left no reward
+    │   ├── RewardEmpty       they left an empty one
+    │   ├── RewardMalformed   they left something else than a number
+    │   ├── RewardOutOfRange  they left a number that is not from 0 to 1
+    │   ├── VerifierCrashed   they were killed or could not be run, and left no reward
+    │   └── VerifierTimeout   they did not end within their time limit
     ├── StoreError            an episode store is damaged or of another schema
     ├── ModelError            a model endpoint or checkpoint failed
     ├── AgentError            there is no such agent, or it does not take the options it was given
@@ -43,12 +50,40 @@ class SandboxDied(SandboxError):
     """The sandbox went away while it was in use."""
 
 
+class TooLarge(SandboxError):
+    """What was asked for has more bytes, or more files, than may be taken out of a sandbox."""
+
+
 class TerminalError(TermigenError):
     """The terminal session could not be opened or kept."""
 
 
 class VerifierError(TermigenError):
     """The verdict could not be had; the episode has no reward."""
+
+
+class RewardMissing(VerifierError):
+    """The tests ended without leaving a reward."""
+
+
+class RewardEmpty(VerifierError):
+    """The tests left an empty reward file."""
+
+
+class RewardMalformed(VerifierError):
+    """The tests left a reward that is no number."""
+
+
+class RewardOutOfRange(VerifierError):
+    """The tests left a number that is not from 0 to 1."""
+
+
+class VerifierCrashed(VerifierError):
+    """The tests were killed by a signal, or could not be run at all, and left no reward."""
+
+
+class VerifierTimeout(VerifierError):
+    """The tests did not end within their time limit."""
 
 
 class StoreError(TermigenError):

@@ -29,6 +29,7 @@ from . import (
     networks,
     shells,
     snapshots,
+    taking,
     talks_commands,
     talks_harm,
     talks_jobs,
@@ -45,7 +46,7 @@ __all__ = ["CASES", "TALKS", "Case", "CaseResult", "Stage", "Talk", "conformance
 
 CASES: tuple[Case, ...] = tuple(
     case
-    for module in (images, commands, files, shells, world, networks, limits, life, snapshots)
+    for module in (images, commands, files, shells, world, networks, limits, life, snapshots, taking)
     for case in module.cases.all
 )
 

@@ -22,9 +22,9 @@ import tarfile
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from ..errors import SandboxDied, SandboxError
@@ -32,6 +32,9 @@ from ..task import Healthcheck, TreeFile
 
 OUTPUT_LIMIT = 4 * 1024 * 1024
 """Bytes of a command's output that `Sandbox.exec` keeps."""
+
+FETCH_LIMIT = 256 * 1024 * 1024
+"""Bytes of content that `Sandbox.fetch` takes out at most."""
 
 DIGEST_DIGITS = 24
 """Digits of a context's digest that are in the name of its image."""
@@ -131,6 +134,22 @@ class ExecResult:
     def text(self) -> str:
         """The output as text; invalid UTF-8 is replaced."""
         return self.output.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Change:
+    """How one path of a sandbox differs from its image.
+
+    Attributes:
+        kind: what happened to it. A file counts as changed when it was written to, whatever it holds.
+        type: what is there now, None where it was removed; "other" is a device, a socket, a named pipe, or what
+            the engine can't look at.
+        target: of a link, where it leads.
+    """
+
+    kind: Literal["added", "changed", "removed"]
+    type: Literal["file", "folder", "link", "other"] | None
+    target: str = ""
 
 
 class Shell(ABC):
@@ -239,7 +258,7 @@ class Sandbox(ABC):
 
     @abstractmethod
     def put(self, archive: bytes, to: str = "/", removing: Sequence[str] = ()) -> None:
-        """Unpack a tar `archive` (see `pack`) below the directory `to`, as root; missing parents are made.
+        """Unpack a tar `archive` (see `pack`, `fetch`) below the directory `to`; missing parents are made, as root.
 
         What lies at the absolute paths of `removing` is removed before, with all that is in it.
 
@@ -252,6 +271,42 @@ class Sandbox(ABC):
         """Return the first `limit` bytes of a regular file, or None where there is no regular file at `path`.
 
         Raises:
+            SandboxDied: the sandbox is gone. SandboxError: the engine failed.
+        """
+
+    @abstractmethod
+    def fetch(
+        self, paths: Sequence[str], *, exclude: Sequence[str] = (), limit: int = FETCH_LIMIT, pristine: bool = False
+    ) -> bytes:
+        """Return a tar archive of files and folders, which `put` would put where they were: their paths in full.
+
+        A path at which nothing lies is left out; one that is a link stands for what that leads to. Owners, modes and
+        times are kept. What could harm whoever unpacks it is left out: devices, sockets, named pipes, set-uid bits, and
+        links in a folder that lead out of it.
+
+        Args:
+            paths: absolute.
+            exclude: shell patterns of what is left out of folders: of a name, or of a path below the folder.
+            limit: bytes of content in all.
+            pristine: take them out of the image instead, as they are there.
+
+        Raises:
+            TooLarge: they hold more than `limit` bytes, too many files or too many levels.
+            SandboxDied: the sandbox is gone. SandboxError: the engine failed.
+        """
+
+    @abstractmethod
+    def changes(self, below: Sequence[str] = ()) -> dict[str, Change]:
+        """Return how the file tree differs from the image, by absolute path, in order.
+
+        Not listed are folders of the image that are there yet, what lay in a removed folder, and what the engine itself
+        puts into every sandbox (/etc/hosts, /etc/hostname, /etc/resolv.conf, the `folders` of `Engine.start`).
+
+        Args:
+            below: look only at and below these paths.
+
+        Raises:
+            TooLarge: more than 100,000 paths differ.
             SandboxDied: the sandbox is gone. SandboxError: the engine failed.
         """
 
@@ -375,6 +430,12 @@ class Engine(ABC):
     @abstractmethod
     def close(self) -> None:
         """Stop every sandbox that this engine object started. Idempotent."""
+
+
+def without(changes: Mapping[str, Change], files: Collection[str], folders: Collection[str] = ()) -> dict[str, Change]:
+    """Return changes without those that an engine made itself: some files, and some folders and their parents."""
+    made = {*files, *folders, *(str(parent) for folder in folders for parent in PurePosixPath(folder).parents)}
+    return {path: change for path, change in changes.items() if path not in made}
 
 
 def wait_healthy(sandbox: Sandbox, check: Healthcheck) -> None:

@@ -29,10 +29,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import EngineMissing, SandboxDied, SandboxError
+from ..errors import EngineMissing, SandboxDied, SandboxError, TooLarge
 from .allowlist import Allowlist
-from .base import OUTPUT_LIMIT, Built, Engine, ExecResult, Image, ImageSource, Limits, Sandbox, Shell, Snapshot
+from .base import (
+    FETCH_LIMIT,
+    OUTPUT_LIMIT,
+    Built,
+    Change,
+    Engine,
+    ExecResult,
+    Image,
+    ImageSource,
+    Limits,
+    Sandbox,
+    Shell,
+    Snapshot,
+    without,
+)
 from .buildah import BuildahStore, store_folder
+from .launcher.system import TOO_LARGE
 from .master import PtyShell
 from .process import owner_id, sweep_owners
 from .proxy import PORT, Proxy, variables
@@ -146,7 +161,7 @@ def receive(channel: socket.socket) -> _Reply:
         fds.frombytes(packed)
     body = json.loads(data)
     if "error" in body:
-        raise (SandboxDied if body["code"] == "died" else SandboxError)(body["error"])
+        raise {"died": SandboxDied, TOO_LARGE: TooLarge}.get(body["code"], SandboxError)(body["error"])
     return _Reply(body, tuple(fds))
 
 
@@ -388,6 +403,28 @@ class BubblewrapSandbox(Sandbox):
             return None
         if done.exit_code != 0:
             raise self._failure(f"read {path}: {done.exit_code}")
+        return done.output
+
+    def fetch(
+        self, paths: Sequence[str], *, exclude: Sequence[str] = (), limit: int = FETCH_LIMIT, pristine: bool = False
+    ) -> bytes:
+        """See `Sandbox.fetch`."""
+        request = {"op": "fetch", "paths": list(paths), "exclude": list(exclude), "limit": limit, "pristine": pristine}
+        return self._taken("fetch", {**self._start, **request})
+
+    def changes(self, below: Sequence[str] = ()) -> dict[str, Change]:
+        """See `Sandbox.changes`."""
+        lines = self._taken("changes", {**self._start, "op": "changes", "below": list(below)}).splitlines()
+        found = {path: Change(kind, type, target) for path, kind, type, target in map(json.loads, lines)}
+        return without(found, self._start["files"], (*self._start["folders"], "/sys/devices/system/cpu"))
+
+    def _taken(self, what: str, request: dict[str, Any]) -> bytes:
+        """Return what the launcher writes out of the sandbox."""
+        with _Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
+            pipe.close_write()
+            done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing, sys.maxsize)
+        if done.exit_code != 0:
+            raise self._failure(f"{what}: expected exit code 0, found {done.exit_code}")
         return done.output
 
     def open_shell(self, *, user: str | int | None = None, cwd: str | None = None, env: Mapping[str, str]) -> Shell:

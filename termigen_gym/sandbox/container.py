@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import json
 import os
 import select
 import signal
-import tarfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import docker
 import requests
 
-from ..errors import SandboxDied, SandboxError
+from ..errors import SandboxDied, SandboxError, TooLarge
 from ..screen import COLUMNS, LINES
 from . import inside
 from .allowlist import Allowlist
-from .base import OUTPUT_LIMIT, ExecResult, Image, Sandbox, Shell, Snapshot
+from .base import FETCH_LIMIT, OUTPUT_LIMIT, Change, ExecResult, Image, Sandbox, Shell, Snapshot, without
 from .commits import commit, discard
+from .container_files import Files, is_below, over, reaching
 from .daemon import API_TIMEOUT_S, Link, daemon, remove
 from .hijack import Output, Stream, drain
-from .launcher.system import Refused
-from .launcher.tree import open_file, parts, unpack
 from .master import PtyShell, open_terminal
-from .nearby import is_inside, owner_of, tree_of
+from .nearby import is_inside, owner_of
 from .netns import listener_in
 from .process import slept, stopped, waiting_for_input
 from .proxy import PORT, Proxy
@@ -35,21 +31,25 @@ from .proxy import PORT, Proxy
 _KILL_S = 5.0
 _SHELL_S = 60.0
 _ENTRYPOINT_S = 5.0
-# Bits of the mode in an archive's header (Go's os.FileMode).
-_SYMLINK = 1 << 27
-_NOT_THERE = ("not a directory", "too many links", "too many levels of symbolic links", "file name too long")
-_NOT_REGULAR = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
 
 
 class DockerSandbox(Sandbox):
     """One container."""
 
-    def __init__(self, link: Link, container: str, again: Callable[[str], str], room: int, image: Image) -> None:
-        """Take over a container; `again` creates another like it of an image's id, a snapshot may have `room` bytes."""
+    def __init__(
+        self, link: Link, container: str, again: Callable[[str], str], room: int, image: Image, folders: Sequence[str]
+    ) -> None:
+        """Take over a container; `again` creates another like it of an image's id, a snapshot may have `room` bytes.
+
+        `folders` are those that are made in it.
+        """
         self.image = image
+        self._folders = folders
         self._again = again
         self._room = room
-        self._snapshots: set[str] = set()
+        # By the name of each snapshot, how it differs from the image; None where it does so by too much.
+        self._snapshots: dict[str, dict[str, Change] | None] = {}
+        self._before: dict[str, Change] | None = {}
         self._closed_snapshots: set[str] = set()  # what the daemon could not remove yet
         self._allowed: Allowlist | None = None
         self._proxy: Proxy | None = None
@@ -93,49 +93,39 @@ class DockerSandbox(Sandbox):
 
     def put(self, archive: bytes, to: str = "/", removing: Sequence[str] = ()) -> None:
         """See `Sandbox.put`."""
-        what = f"{self._name}: put below {to}"
-        with self._tree() as top:
-            if top is not None:
-                with _reaching(what):
-                    unpack(top, archive, to, removing)
-                return
-        if removing:
-            removed = self.exec(["rm", "-rf", "--", *removing], timeout_s=_SHELL_S, user=0, cwd="/")
-            if removed.exit_code != 0:
-                raise SandboxError(f"{what}: expected to remove {', '.join(removing)}, found: {removed.text}")
-        with daemon(what):
-            try:
-                self._client.put_archive(self._id, to, archive)
-            except docker.errors.NotFound:
-                made = self.exec(["mkdir", "-p", to], timeout_s=_SHELL_S, user=0, cwd="/")
-                if made.exit_code != 0:
-                    raise SandboxError(f"{self._name}: put: expected to make {to}, found: {made.text}") from None
-                self._client.put_archive(self._id, to, archive)
+        self._files.put(archive, to, removing)
 
     def read(self, path: str, limit: int = OUTPUT_LIMIT) -> bytes | None:
         """See `Sandbox.read`."""
-        with self._tree() as top:
-            if top is not None:
-                with _reaching(f"{self._name}: read {path}"):
-                    return _contents(top, path, limit)
-        with daemon(f"{self._name}: read {path}"):
-            for _ in range(2):  # the daemon resolves a whole chain of links at once
-                with self._archive(path) as response:
-                    if response is None:
-                        return None
-                    stat = _stat(response)
-                    if not stat["mode"] & _NOT_REGULAR:
-                        return _first_file(response.raw, limit)
-                    if not stat["mode"] & _SYMLINK:
-                        return None
-                    path = stat["linkTarget"]
-        return None
+        return self._files.read(path, limit)
+
+    def fetch(
+        self, paths: Sequence[str], *, exclude: Sequence[str] = (), limit: int = FETCH_LIMIT, pristine: bool = False
+    ) -> bytes:
+        """See `Sandbox.fetch`."""
+        if not pristine:
+            return self._files.fetch(paths, exclude, limit)
+        with daemon(f"{self._name}: look at its image"):
+            image = self._again(self.image.id)  # a container has files before it is started
+            try:
+                return Files(self._client, image, self._name, lambda: None, self.exec).fetch(
+                    paths, exclude, limit, True
+                )
+            finally:
+                remove(self._client, image)
+
+    def changes(self, below: Sequence[str] = ()) -> dict[str, Change]:
+        """See `Sandbox.changes`."""
+        if self._before is None:
+            raise TooLarge(f"{self._name}: changes: there were too many when the snapshot was taken that was restored")
+        before = {path: change for path, change in self._before.items() if not below or is_below(path, below)}
+        return without(over(before, self._files.changes(below)), (), self._folders)
 
     def open_shell(self, *, user: str | int | None = None, cwd: str | None = None, env: Mapping[str, str]) -> Shell:
         """See `Sandbox.open_shell`."""
         command = inside.shell(cwd or self.image.workdir)
         env = {"TERM": "xterm-256color", **env}
-        with self._tree() as top:
+        with self._files.tree() as top:
             if top is not None:
                 return self._shell_in(top, command, user, env)
         deadline = time.monotonic() + _SHELL_S
@@ -166,7 +156,7 @@ class DockerSandbox(Sandbox):
                 if not said.data.startswith(b"shell "):
                     raise self._no_shell(run, said.data.decode("utf-8", "replace").strip())
                 pid = self._pid_of(run)
-                with _reaching(f"{self._name}: open a terminal"):
+                with reaching(f"{self._name}: open a terminal"):
                     master, slave, name = open_terminal(top, owner_of(pid))
                 try:
                     stream.write(f"{name}\n".encode())
@@ -207,16 +197,19 @@ class DockerSandbox(Sandbox):
 
     def snapshot(self) -> Snapshot:
         """See `Sandbox.snapshot`."""
+        changes = None
+        with contextlib.suppress(TooLarge):
+            changes = self.changes()
         with daemon(f"{self._name}: snapshot"):
             made = commit(self._client, self._id, self._room)
-        self._snapshots.add(made)
+        self._snapshots[made] = changes
         return Snapshot(self, made, lambda: self._drop(made))
 
     def restore(self, snapshot: Snapshot) -> None:
         """See `Sandbox.restore`."""
-        before = self._id
+        before, name = self._id, snapshot.name_for(self)
         with daemon(f"{self._name}: restore"):
-            after = self._again(snapshot.name_for(self))
+            after = self._again(name)
             try:
                 self._client.start(after)
                 if not remove(self._client, before):
@@ -225,6 +218,7 @@ class DockerSandbox(Sandbox):
                 remove(self._client, after)
                 raise
             self._id = after
+            self._before = self._snapshots[name]
             if self._allowed is not None:
                 self._close_network()
                 self.serve_network(self._allowed)
@@ -255,7 +249,7 @@ class DockerSandbox(Sandbox):
             proxy.close()
 
     def _drop(self, snapshot: str) -> None:
-        self._snapshots.discard(snapshot)
+        self._snapshots.pop(snapshot, None)
         self._closed_snapshots.add(snapshot)
         with daemon(f"{self._name}: drop a snapshot"):
             discard(self._client, self._closed_snapshots)
@@ -275,7 +269,7 @@ class DockerSandbox(Sandbox):
         try:
             remove(self._client, self._id)
             with daemon(f"{self._name}: remove snapshots"):
-                self._closed_snapshots |= self._snapshots
+                self._closed_snapshots |= self._snapshots.keys()
                 discard(self._client, self._closed_snapshots)
         except SandboxDied:
             self._owed.add(self._id)
@@ -320,17 +314,19 @@ class DockerSandbox(Sandbox):
             run = self._exec_create(inside.hang_up(pid), user=0, cwd="/", env={})
             self._client.exec_start(run, detach=True)
 
-    @contextlib.contextmanager
-    def _tree(self) -> Iterator[int | None]:
-        """A descriptor of the container's file tree, None where only the daemon reaches it."""
+    @property
+    def _files(self) -> Files:
+        """The file tree of the container of now."""
+        return Files(self._client, self._id, self._name, self._first_process, self.exec)
+
+    def _first_process(self) -> int | None:
+        """Return the number of process 1 on the daemon's machine; None where that is not to be used."""
         if not self._nearby:
-            yield None
-            return
+            return None
         if not is_inside(self._first, self._id):
             with daemon(self._name):
                 self._first = int(self._client.inspect_container(self._id)["State"]["Pid"])
-        with tree_of(self._id, self._first) as top:
-            yield top
+        return self._first
 
     def _exec_create(
         self,
@@ -413,23 +409,6 @@ class DockerSandbox(Sandbox):
         if not done:
             self.kill_processes()
 
-    @contextlib.contextmanager
-    def _archive(self, path: str) -> Iterator[Any]:
-        """The response that brings `path` in a tar archive, its body yet to be read; None where nothing is there."""
-        url = self._client._url("/containers/{0}/archive", self._id)
-        plain = {"Accept-Encoding": "identity"}
-        with self._client.get(
-            url, params={"path": path}, headers=plain, stream=True, timeout=API_TIMEOUT_S
-        ) as response:
-            if response.status_code == requests.codes.not_found:
-                self._client.inspect_container(self._id)  # is it the path or the container that is not there?
-                yield None
-            elif response.status_code != requests.codes.ok and any(why in response.text for why in _NOT_THERE):
-                yield None
-            else:
-                self._client._raise_for_status(response)
-                yield response
-
     def _no_shell(self, run: str, said: str) -> SandboxError:
         if said == "no bash":
             return SandboxError(f"{self._name}: expected bash in the image, found none on its PATH; install bash in it")
@@ -487,39 +466,6 @@ class DockerShell(Shell):
         if stream is not None:
             self._sandbox.hang_up(self._container, self._pid, self._host_pid)
             stream.close()
-
-
-def _stat(response: Any) -> dict[str, Any]:
-    """What an archive's header says of the path; Docker writes it in plain base64, Podman in the URL-safe one."""
-    header = response.headers["X-Docker-Container-Path-Stat"].replace("+", "-").replace("/", "_")
-    stat: dict[str, Any] = json.loads(base64.urlsafe_b64decode(header))
-    return stat
-
-
-def _first_file(archive: Any, limit: int) -> bytes | None:
-    with tarfile.open(fileobj=archive, mode="r|") as files:
-        member = files.next()
-        content = files.extractfile(member) if member is not None and member.isreg() else None
-        return None if content is None else content.read(limit)
-
-
-@contextlib.contextmanager
-def _reaching(what: str) -> Iterator[None]:
-    """Turn what fails past the daemon into an error of ours."""
-    try:
-        yield
-    except (OSError, Refused, tarfile.TarError) as error:
-        raise SandboxError(f"{what}: expected the container's files to be reached, found: {error}") from None
-
-
-def _contents(top: int, path: str, limit: int) -> bytes | None:
-    fd = open_file(top, path)
-    if fd is None:
-        return None
-    try:
-        return b"".join(parts(fd, limit))
-    finally:
-        os.close(fd)
 
 
 def _has_said_a_line(master: int) -> bool:

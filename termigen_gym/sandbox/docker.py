@@ -131,7 +131,7 @@ class DockerEngine(Engine):
             container = create(image.id)
             room = limits.storage_mb * _MIB
             link = Link(client, self._dialect, self._owed, self._nearby)
-            sandbox = DockerSandbox(link, container, create, room, image)
+            sandbox = DockerSandbox(link, container, create, room, image, folders)
             try:
                 client.start(container)
                 if folders:

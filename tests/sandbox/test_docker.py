@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from termigen_gym.conformance import Case, conformance_image, files, shells
+from termigen_gym.conformance import Case, conformance_image, files, shells, taking
 from termigen_gym.errors import BuildError, EngineMissing, SandboxDied, SandboxError
 from termigen_gym.sandbox.base import Image, ImageSource, Limits
 from termigen_gym.sandbox.container import DockerShell
@@ -68,7 +68,7 @@ def far() -> Iterator[DockerEngine]:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("case", [*files.cases.all, *shells.cases.all], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*files.cases.all, *taking.cases.all, *shells.cases.all], ids=lambda case: case.name)
 def test_what_goes_through_the_daemon_alone(case: Case, far: DockerEngine) -> None:
     case.run(far, conformance_image(far))
 

@@ -47,7 +47,7 @@ def identity_userns() -> int:
         os.waitpid(pid, 0)
 
 
-def fork_by_way(pidfd: int, run: Callable[[], None], report: Callable[[str], None]) -> int:
+def fork_by_way(pidfd: int, run: Callable[[], None], report: Callable[[Exception], None]) -> int:
     """Fork a child into another pid namespace by way of one that ends at once.
 
     An ordinary user's launcher could enter that namespace, but not come back to its own, which the host's root owns.
@@ -74,7 +74,7 @@ def fork_by_way(pidfd: int, run: Callable[[], None], report: Callable[[str], Non
     return int(answer)
 
 
-def child(run: Callable[[], None], report: Callable[[str], None]) -> None:
+def child(run: Callable[[], None], report: Callable[[Exception], None]) -> None:
     """Run the body of a forked child; nothing of the launcher's loop may go on in it."""
     code = 126
     try:
@@ -83,7 +83,7 @@ def child(run: Callable[[], None], report: Callable[[str], None]) -> None:
         run()
         code = 0
     except (OSError, ValueError, KeyError, Refused, tarfile.TarError) as error:
-        report(str(error))
+        report(error)
     finally:
         os._exit(code)
 

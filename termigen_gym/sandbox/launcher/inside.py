@@ -14,8 +14,9 @@ import struct
 import termios
 from typing import Any
 
+from .archives import Packing, unpack
 from .system import TIOCGPTPEER, TIOCSPTLCK, Refused
-from .tree import open_file, open_tree, parts, unpack
+from .tree import open_file, open_tree, parts
 
 
 def _account(user: str) -> tuple[int, int, list[int], str]:
@@ -138,7 +139,15 @@ def run_listen(port: int, channel: socket.socket) -> None:
 def run_put(request: dict[str, Any], fds: list[int]) -> None:
     """Unpack a tar archive. This process sees only the sandbox's tree."""
     with open(fds[0], "rb") as file:
-        unpack(open_tree("/"), file.read(), request["to"], request["removing"])
+        unpack(open_tree("/"), file, request["to"], request["removing"])
+
+
+def run_fetch(request: dict[str, Any], fds: list[int], tree: str = "/") -> None:
+    """Write a tar archive of files and folders to `fds[0]`."""
+    limits = request["exclude"], int(request["limit"]), request["pristine"]
+    with open(fds[0], "wb", closefd=False) as out, Packing(out, *limits) as packing:
+        for path in request["paths"]:
+            packing.tree(open_tree(tree), path)
 
 
 def run_read(request: dict[str, Any], fds: list[int]) -> None:

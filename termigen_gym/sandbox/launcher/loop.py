@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import inside, snapshots
+from . import changes, inside, snapshots
 from .forks import child, fork_by_way, identity_userns, read_all, say
 from .groups import ControlGroup, control_group_places, remove_left_groups
 from .network import Slirp
@@ -23,8 +23,10 @@ from .system import (
     CLONE_NEWPID,
     CLONE_NEWUSER,
     KEEPER,
+    MS_BIND,
     MS_NODEV,
     MS_PRIVATE,
+    MS_RDONLY,
     MS_REC,
     NAMESPACES,
     PR_SET_CHILD_SUBREAPER,
@@ -34,6 +36,7 @@ from .system import (
     call,
     default_signals,
     mount,
+    open_many_files,
     own_capabilities,
 )
 from .tree import furnish, open_tree
@@ -181,10 +184,8 @@ class Launcher:
             with open(fds[1], "rb") as file:
                 request = json.loads(file.read())
             self._handle(request, reply, rest)
-        except Refused as error:
-            self._send(reply, {"error": str(error), "code": error.code})
-        except OSError as error:
-            self._send(reply, {"error": str(error), "code": "failed"})
+        except (Refused, OSError) as error:
+            self._refuse(reply, error)
         finally:
             for fd in rest:
                 os.close(fd)
@@ -222,10 +223,16 @@ class Launcher:
             self._send(reply, {})
         elif operation in ("snapshot", "drop", "rewind"):
             self._snapshots(box, request, reply)
+        elif operation == "changes":
+            self._changes(box, request, reply, fds)
+        elif operation == "fetch" and request["pristine"]:
+            self._fetch_pristine(request, reply, fds)
+        elif operation == "fetch":
+            self._watch(box, lambda: inside.run_fetch(request, fds), reply, grouped=False)
 
     def _watch(self, box: Box, run: Callable[[], None], reply: socket.socket, grouped: bool = True) -> None:
         """Let `run` go on inside; what keeps it from beginning, and its end, are said on `reply`."""
-        pid = self._enter(box, run, lambda text: self._send(reply, {"error": text, "code": "failed"}), grouped)
+        pid = self._enter(box, run, lambda error: self._refuse(reply, error), grouped)
         self._waiting[pid] = reply
 
     def _snapshots(self, box: Box, request: dict[str, Any], reply: socket.socket) -> None:
@@ -239,7 +246,6 @@ class Launcher:
             box.kill()
 
         def run() -> None:
-            call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if operation == "rewind" and box.group is not None:
                 box.group.enter()
             call("setns", box.mounts, CLONE_NEWNS)
@@ -250,10 +256,55 @@ class Launcher:
             else:
                 snapshots.put_back(base, box.life, number, box.pidfd)
 
+        self._outside(run, reply)
+
+    def _changes(self, box: Box, request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
+        """Let a child compare the sandbox's writable layer with the image's."""
+
+        def run() -> None:
+            open_many_files()
+            tops = [open_tree(f"{request['layers_folder']}/{layer}") for layer in request["layers"]]
+            call("setns", box.mounts, CLONE_NEWNS)
+            upper = f"{snapshots.layer(self._settings['mountpoint'], box.life)}/upper"
+            with open(fds[0], "w", encoding="utf-8", errors="surrogateescape", closefd=False) as out:
+                for change in changes.found(upper, changes.Layers(tops), request["below"]):
+                    out.write(json.dumps(change) + "\n")
+
+        self._outside(run, reply)
+
+    def _fetch_pristine(self, request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
+        """Let a child take files out of the image, in a mount namespace of its own."""
+        base = self._settings["mountpoint"]
+
+        def run() -> None:
+            call("unshare", CLONE_NEWNS)
+            mount("none", "/", "", MS_REC | MS_PRIVATE, "")
+            os.chdir(request["layers_folder"])
+            layers = request["layers"]
+            if len(layers) == 1:  # an overlay has at least two
+                mount(layers[0], base, "", MS_BIND, "")
+            else:
+                more = "" if self._settings["root"] else ",userxattr"
+                mount("overlay", base, "overlay", MS_RDONLY, f"lowerdir={':'.join(layers)}{more}")
+            inside.run_fetch(request, fds, base)
+
+        self._outside(run, reply)
+
+    def _outside(self, run: Callable[[], None], reply: socket.socket) -> None:
+        """Let `run` go on in a child beside the sandboxes; its end is said on `reply`."""
+
+        def body() -> None:
+            call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            run()
+
         pid = os.fork()
         if pid == 0:
-            child(run, lambda text: self._send(reply, {"error": text, "code": "failed"}))
+            child(body, lambda error: self._refuse(reply, error))
         self._waiting[pid] = reply
+
+    def _refuse(self, reply: socket.socket, error: Exception) -> None:
+        code = error.code if isinstance(error, Refused) else "failed"
+        self._send(reply, {"error": str(error), "code": code})
 
     def _stop(self, name: str) -> None:
         box = self._boxes.pop(name, None)
@@ -281,7 +332,7 @@ class Launcher:
         if pid == 0:
             child(
                 lambda: self._run_bubblewrap(request, before, group, alive_read, info_write, error_write),
-                lambda text: say(error_write, text),
+                lambda error: say(error_write, str(error)),
             )
         for fd in (alive_read, info_write, error_write):
             os.close(fd)
@@ -366,7 +417,9 @@ class Launcher:
         os.lseek(hidden, 0, os.SEEK_SET)
         os.execv(self._settings["bwrap"], ["bwrap", "--args", str(hidden), "--", *KEEPER])
 
-    def _enter(self, box: Box, run: Callable[[], None], report: Callable[[str], None], grouped: bool = True) -> int:
+    def _enter(
+        self, box: Box, run: Callable[[], None], report: Callable[[Exception], None], grouped: bool = True
+    ) -> int:
         """Fork a child inside the sandbox's namespaces and control group; it runs `run` and ends.
 
         Without `grouped` it may run although the group's limits are used up.
@@ -392,7 +445,7 @@ class Launcher:
     def _hand_out(self, box: Box, run: Callable[[socket.socket], None], reply: socket.socket) -> None:
         """Let `run` go on inside, and send the owner the descriptor that it makes there."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = self._enter(box, lambda: run(theirs), lambda text: None)
+        pid = self._enter(box, lambda: run(theirs), lambda error: None)
         theirs.close()
         with ours:
             data, ancillary, _, _ = ours.recvmsg(4096, socket.CMSG_LEN(4), socket.MSG_CMSG_CLOEXEC)
@@ -407,7 +460,7 @@ class Launcher:
         if box.group is not None:
             box.group.stop_forks(True, box.pids)
         try:
-            pid = self._enter(box, lambda: inside.run_kill(mark), lambda text: None, grouped=False)
+            pid = self._enter(box, lambda: inside.run_kill(mark), lambda error: None, grouped=False)
             os.waitpid(pid, 0)
         finally:
             if box.group is not None:

@@ -46,7 +46,7 @@ class Slirp:
 
         self._pid = os.fork()
         if self._pid == 0:
-            child(run, lambda text: say(errors, text))
+            child(run, lambda error: say(errors, str(error)))
         for fd in (ready_write, end_read):
             os.close(fd)
         poll = select.poll()

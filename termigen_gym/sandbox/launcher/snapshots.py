@@ -10,12 +10,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import resource
 import select
 import stat
 from collections.abc import Iterator
 
-from .system import MNT_DETACH, MS_NODEV, Refused, call, mount
+from .system import MNT_DETACH, MS_NODEV, Refused, call, mount, open_many_files
 from .tree import remove
 
 INODES = "1m"
@@ -84,8 +83,7 @@ def _remove(folder: str) -> None:
 
 def _copy(source: str, target: str) -> None:
     """Copy the folder `source` to `target`/tree: content with its holes, links, owners, modes, times, xattrs."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    open_many_files()
     os.umask(0)
     os.makedirs(f"{target}/{_LINKS}", 0o700)
     with _opened(f"{target}/{_LINKS}") as links:

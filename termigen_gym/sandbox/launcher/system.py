@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import struct
 from typing import Any
@@ -18,7 +19,7 @@ NAMESPACES = {
     "uts": CLONE_NEWUTS,
     "cgroup": CLONE_NEWCGROUP,
 }
-MS_NODEV, MS_REC, MS_PRIVATE, MNT_DETACH = 4, 16384, 1 << 18, 2
+MS_RDONLY, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 1, 4, 4096, 16384, 1 << 18, 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 4, 24, 36
 TIOCSPTLCK, TIOCGPTPEER = 0x40045431, 0x5441
 
@@ -68,6 +69,12 @@ def default_signals() -> None:
         libc.syscall(_RT_SIGACTION, libc_number, bytes(64), None, ctypes.c_size_t(8))  # all zeros: SIG_DFL
 
 
+def open_many_files() -> None:
+    """Let this process open as many files as its hard limit says: folders are gone through by a descriptor a level."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def own_capabilities() -> None:
     """Reduce this process, for good, to `KEPT_CAPABILITIES`."""
     for capability in range(LAST_CAPABILITY + 1):
@@ -79,8 +86,12 @@ def own_capabilities() -> None:
     call("capset", header, struct.pack("6I", low, low, 0, high, high, 0))
 
 
+TOO_LARGE = "too large"
+"""The code of a request that asks for more than is given."""
+
+
 class Refused(Exception):
-    """A request that cannot be carried out; `code` says which error of the package it becomes."""
+    """A request that cannot be carried out; `code` ("failed", "died", `TOO_LARGE`) says which error it becomes."""
 
     def __init__(self, text: str, code: str = "failed") -> None:
         super().__init__(text)

@@ -10,19 +10,17 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import io
 import os
 import posixpath
 import stat
 import struct
-import tarfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from .system import Refused, libc
 
 _OPENAT2 = 437  # the same number on every architecture
-_RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
+_RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS, _RESOLVE_IN_ROOT = 0x02, 0x04, 0x10
 _CHUNK = 65536
 _OUT_OF_RESOURCES = (errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSYS, errno.EAGAIN)
 _REMOVAL_S = 60.0
@@ -40,31 +38,12 @@ def furnish(top: int, folders: Mapping[str, int | None], files: Mapping[str, str
     What lies in a file's place is replaced; a link there is not followed.
     """
     for path, mode in folders.items():
-        with _folder(top, path) as made:
+        with folder_at(top, path) as made:
             if mode is not None:
-                os.chmod(_name(made), mode)
+                os.chmod(name_of(made), mode)
     for path, text in files.items():
-        with _folder(top, posixpath.dirname(path)) as parent:
-            _write(parent, posixpath.basename(path), text.encode(), 0o644)
-
-
-def unpack(top: int, archive: bytes, to: str, removing: Sequence[str] = ()) -> None:
-    """Unpack a tar archive of files and folders below `to`, after what lies at the paths of `removing` is gone."""
-    for path in removing:
-        _remove_at(top, path)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
-        for member in members:
-            path = posixpath.join(to, member.name.lstrip("/"))
-            if member.isdir():
-                with _folder(top, path) as made:
-                    os.chmod(_name(made), member.mode & 0o7777)
-            elif member.isfile():
-                content = members.extractfile(member)
-                assert content is not None  # a regular file has content
-                with _folder(top, posixpath.dirname(path)) as parent:
-                    _write(parent, posixpath.basename(path), content.read(), member.mode & 0o7777)
-            else:
-                raise Refused(f"{member.name}: expected a file or a directory in the archive")
+        with folder_at(top, posixpath.dirname(path)) as parent:
+            write(parent, posixpath.basename(path), text.encode(), 0o644)
 
 
 def open_file(top: int, path: str) -> int | None:
@@ -77,9 +56,15 @@ def open_file(top: int, path: str) -> int | None:
         return None
     try:
         # Opening a device could do something; looking at it first does nothing.
-        return os.open(_name(found), os.O_RDONLY | os.O_CLOEXEC) if stat.S_ISREG(os.fstat(found).st_mode) else None
+        return os.open(name_of(found), os.O_RDONLY | os.O_CLOEXEC) if stat.S_ISREG(os.fstat(found).st_mode) else None
     finally:
         os.close(found)
+
+
+def kind_of(mode: int) -> str:
+    """Return which of the kinds that we tell apart a mode means."""
+    kinds = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "folder"), (stat.S_ISLNK, "link"))
+    return next((name for is_kind, name in kinds if is_kind(mode)), "other")
 
 
 def parts(fd: int, limit: int) -> Iterator[bytes]:
@@ -89,8 +74,8 @@ def parts(fd: int, limit: int) -> Iterator[bytes]:
         yield part
 
 
-def _write(parent: int, name: str, content: bytes, mode: int) -> None:
-    """Replace a file (a link is replaced, not followed)."""
+def write(parent: int, name: str, content: bytes, mode: int) -> None:
+    """Replace a file, root's then (a link is replaced, not followed)."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=parent)
     fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent)
@@ -103,7 +88,8 @@ def _write(parent: int, name: str, content: bytes, mode: int) -> None:
         os.close(fd)
 
 
-def _remove_at(top: int, path: str) -> None:
+def remove_at(top: int, path: str) -> None:
+    """Remove what lies at a path of a tree, if anything does; a link itself, not what it leads to."""
     parent, name = posixpath.split(posixpath.normpath(f"/{path}"))
     try:
         folder = open_at(top, parent, os.O_PATH | os.O_DIRECTORY)
@@ -173,13 +159,13 @@ def _unlinked(parent: int, name: str) -> bool:
     return True
 
 
-def _name(fd: int) -> str:
+def name_of(fd: int) -> str:
     """Return a path of an open file that works for a descriptor of kind O_PATH, too."""
     return f"/proc/self/fd/{fd}"
 
 
 @contextlib.contextmanager
-def _folder(top: int, path: str) -> Iterator[int]:
+def folder_at(top: int, path: str) -> Iterator[int]:
     """A descriptor of a folder below `top`, made with its parents where it is not there."""
     fd = _made(top, posixpath.normpath(f"/{path}"))
     try:
@@ -192,20 +178,21 @@ def _made(top: int, path: str) -> int:
     try:
         return open_at(top, path, os.O_PATH | os.O_DIRECTORY)
     except FileNotFoundError:
-        with _folder(top, posixpath.dirname(path)) as parent, contextlib.suppress(FileExistsError):
+        with folder_at(top, posixpath.dirname(path)) as parent, contextlib.suppress(FileExistsError):
             name = posixpath.basename(path)
             os.mkdir(name, 0o755, dir_fd=parent)
             os.chmod(name, 0o755, dir_fd=parent, follow_symlinks=False)
         return open_at(top, path, os.O_PATH | os.O_DIRECTORY)
 
 
-def open_at(top: int, path: str, flags: int) -> int:
+def open_at(top: int, path: str, flags: int, links: bool = True) -> int:
     """Open what lies at `path` in the tree `top`, wherever links in it lead. Whoever asked closes it.
 
     Raises:
-        OSError: it can't be opened, or the kernel is older than 5.6.
+        OSError: it can't be opened, there are links in the path and none are wanted, or the kernel is older than 5.6.
     """
-    how = struct.pack("QQQ", flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+    resolve = _RESOLVE_IN_ROOT | (_RESOLVE_NO_MAGICLINKS if links else _RESOLVE_NO_SYMLINKS)
+    how = struct.pack("QQQ", flags | os.O_CLOEXEC, 0, resolve)
     fd = int(libc.syscall(_OPENAT2, top, path.encode("utf-8", "surrogateescape"), how, len(how)))
     if fd < 0:
         code = ctypes.get_errno()
