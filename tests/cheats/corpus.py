@@ -773,7 +773,6 @@ CHEATS: tuple[Cheat, ...] = (
             '(while :; do cat /tests/expected/report.txt > "$OUT"; done) &> /dev/null &',
         ),
         on=("shell", "separate"),
-        scores="shell",
     ),
     # Programs and servers that the tests deal with.
     Cheat(
