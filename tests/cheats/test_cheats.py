@@ -5,6 +5,7 @@ A case names the engine, the task and the cheat: ``test_no_cheat_scores[docker-p
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,25 +19,42 @@ from termigen_gym.errors import SandboxError, VerifierError
 from termigen_gym.play import play
 from termigen_gym.sandbox.base import Engine, pack
 from tests.cheats.corpus import CHEATS, OWN, SETTINGS, Cheat
+from tests.conftest import ENGINES
 
 TASKS = Path(__file__).parent / "tasks"
 
 Stage = Callable[[str], TerminalEnv]
 
 
-@pytest.fixture(scope="module")
-def stage(engine: Engine) -> Iterator[Stage]:
-    """Return a task's environment on the engine. It is kept: its next sandbox starts while a cheat is being tried."""
+@contextlib.contextmanager
+def stage_on(engine_name: str) -> Iterator[Stage]:
+    """Give a task's environment on an engine. It is kept: its next sandbox starts while a cheat is being tried."""
     made: dict[str, TerminalEnv] = {}
 
     def of(task: str) -> TerminalEnv:
         if task not in made:
-            made[task] = TerminalEnv(task if task in OWN else str(TASKS / task), sandbox=engine.name)
+            made[task] = TerminalEnv(task if task in OWN else str(TASKS / task), sandbox=engine_name)
         return made[task]
 
-    yield of
-    for env in made.values():
-        env.close()
+    try:
+        yield of
+    finally:
+        for env in made.values():
+            env.close()
+
+
+@pytest.fixture(scope="module")
+def stage(engine: Engine) -> Iterator[Stage]:
+    """Tasks on each engine in turn."""
+    with stage_on(engine.name) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def one_stage() -> Iterator[Stage]:
+    """Tasks on one engine, the faster one: for what says nothing about engines."""
+    with stage_on(ENGINES[-1]) as made:
+        yield made
 
 
 def cases(wanted: Callable[[Cheat, str], bool]) -> pytest.MarkDecorator:
@@ -88,9 +106,9 @@ def test_honest_work_scores_and_is_no_tampering(stage: Stage, task: str) -> None
 
 
 @cases(lambda cheat, task: task == cheat.scores)
-def test_the_corpus_has_teeth(stage: Stage, task: str, cheat: Cheat) -> None:
-    act(stage(task), task, cheat)
-    assert verified_as_most_do(stage(task)) == 1.0
+def test_the_corpus_has_teeth(one_stage: Stage, task: str, cheat: Cheat) -> None:
+    act(one_stage(task), task, cheat)
+    assert verified_as_most_do(one_stage(task)) == 1.0
 
 
 def verified_as_most_do(env: TerminalEnv) -> float:
