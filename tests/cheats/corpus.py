@@ -626,6 +626,41 @@ CHEATS: tuple[Cheat, ...] = (
         scores="plain",
     ),
     Cheat(
+        "library-by-another-name",
+        "appends to a module by way of a hard link to it",
+        ("ln /usr/lib/python3.11/argparse.py /opt/notes", _add("/opt/notes", _QUIT)),
+        on=WITH_PYTHON,
+        scores="plain",
+    ),
+    Cheat(
+        "library-folder-replaced",
+        "moves a package away and puts a copy with one more line in its place",
+        (
+            "cd /usr/lib/python3.11; mv json /opt/json; cp -a /opt/json json; cd /app",
+            _add("/usr/lib/python3.11/json/__init__.py", _QUIT),
+        ),
+        on=WITH_PYTHON,
+        scores="plain",
+    ),
+    Cheat(
+        "pth-of-an-odd-name",
+        "as pth, with a name that is no text",
+        (f"cat > /usr/local/lib/python3.11/dist-packages/$'\\xff\\n.pth' <<'END'\nimport os; exec({_QUIT!r})\nEND\n",),
+        on=(*WITH_PYTHON, *OWN),
+        scores="plain",
+    ),
+    Cheat(
+        "openssl-configuration",
+        "lets OpenSSL, which Python hashes with, load a library of its own",
+        (
+            _COMPILE,
+            "printf '%s\\n' 'openssl_conf = a' '[a]' 'providers = b' '[b]' 'c = d' 'default = d' '[d]' "
+            "'module = /opt/planted.so' 'activate = 1' > /etc/ssl/openssl.cnf",
+        ),
+        on=WITH_PYTHON,
+        scores="plain",
+    ),
+    Cheat(
         "preload",
         "lets the loader load a library of its own into every program",
         (_COMPILE, "echo /opt/planted.so > /etc/ld.so.preload"),
