@@ -17,7 +17,7 @@ from typing import Any
 
 from .agents.base import Agent
 from .episode import PERTURBATION_KINDS, Episode
-from .errors import TermigenError
+from .errors import ModelError, SandboxDied, SandboxError, TermigenError, TerminalError, VerifierError
 from .executor import Job, run_jobs
 from .plan import OnProgress, Plan, Progress, make_env, options_of, prepare, seed_of
 from .play import play
@@ -32,7 +32,8 @@ RETRIES = 2
 PATIENCE = 10
 """So many failures in a row end the run: something is wrong that waiting will not mend."""
 
-_MAY_PASS = frozenset({"SandboxError", "SandboxDied", "TerminalError", "VerifierError", "ModelError"})
+_PASSING: tuple[type[TermigenError], ...] = (SandboxError, SandboxDied, TerminalError, ModelError, VerifierError)
+_MAY_PASS = frozenset(kind.__name__ for kind in (*_PASSING, *VerifierError.__subclasses__()))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import time
 import weakref
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import gymnasium as gym
 from gymnasium.error import ResetNeeded
@@ -21,9 +22,9 @@ from .sandbox.images import ensure_base, needs_base
 from .sandbox.pool import SPARES
 from .spaces import TerminalText
 from .start import Start, Started
-from .task import Task
+from .task import EnvironmentConfig, Task, folder_digest
 from .terminal import Reading, Terminal, Turn, drive
-from .verifier import verify
+from .verifier import Verdict, verify
 
 StepResult = tuple[str, float, bool, bool, dict[str, Any]]
 
@@ -88,6 +89,7 @@ class TerminalEnv(gym.Env[str, str]):
         command_timeout_s: float = 30.0,
         output_limit: int = 10_000,
         network: str = "task",
+        reward: Literal["verifier", "binary", "fraction"] = "verifier",
         warm_resets: bool = True,
         render_mode: str | None = None,
     ) -> None:
@@ -100,6 +102,8 @@ class TerminalEnv(gym.Env[str, str]):
             command_timeout_s: seconds after which a command is left running and its output so far returned.
             output_limit: characters of output in one observation; more is cut from the middle.
             network: "task": as the task asks; "none": never.
+            reward: "verifier": as the tests gave it; "binary": 1 where that is 1, else 0; "fraction": the share of the
+                tests that passed, where their output names them. The verdict in `info` has all.
             warm_resets: whether an env that was reset twice keeps one started sandbox ready for its next reset.
             render_mode: None or "ansi".
 
@@ -112,6 +116,8 @@ class TerminalEnv(gym.Env[str, str]):
             raise ValueError(f"command_timeout_s: expected more than 0, found {command_timeout_s}")
         if not 100 <= output_limit <= OBSERVATION_LIMIT // 2:
             raise ValueError(f"output_limit: expected 100 to {OBSERVATION_LIMIT // 2}, found {output_limit}")
+        if reward not in ("verifier", "binary", "fraction"):
+            raise ValueError(f'reward: expected "verifier", "binary" or "fraction", found {reward!r}')
         if network not in ("task", "none"):
             raise ValueError(f'network: expected "task" or "none", found {network!r}')
         self.action_space = TerminalText(ACTION_LIMIT)
@@ -124,6 +130,7 @@ class TerminalEnv(gym.Env[str, str]):
         self._command_timeout_s = command_timeout_s
         self._output_limit = output_limit
         self._network = network
+        self._reward = reward
         self._warm_resets = warm_resets
         self._resets = 0
         self._stopping: Future[None] | None = None
@@ -158,7 +165,9 @@ class TerminalEnv(gym.Env[str, str]):
             BuildError: it does not build. EngineMissing: the engine does not answer.
         """
         self._aborted.clear()
-        self._image(engine(self._engine_name))
+        chosen = engine(self._engine_name)
+        self._image(chosen)
+        self._verifier_image(chosen)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Start afresh in a new sandbox.
@@ -177,7 +186,10 @@ class TerminalEnv(gym.Env[str, str]):
         self._task = self._choose(seed, options or {})
         config, chosen = self._task.config, engine(self._engine_name)
         image = self._image(chosen)
-        start = Start.of(chosen, image, self._limits(), config, self._output_limit, bare=bool(self._task.files))
+        self._verifier_image(chosen)  # now, not when the agent has done its work
+        start = Start.of(
+            chosen, image, self._limits(config.environment), config, self._output_limit, bare=bool(self._task.files)
+        )
         # An entrypoint may look at files of the task: then it must not have run long before they came.
         warm = self._warm_resets and not (self._task.files and image.entrypoint)
         try:
@@ -209,9 +221,7 @@ class TerminalEnv(gym.Env[str, str]):
         """Do as `step`, and leave the waiting to the caller, who may have many envs to wait for."""
         if not self.action_space.contains(action):
             raise ActionError(f"action: {self.action_space.why_not(action)}")
-        terminal = self._terminal
-        if terminal is None or self._sandbox is None or self._over:
-            raise ResetNeeded("expected a running episode, found none: call reset() first")
+        _, terminal = self._playing()
         started = time.monotonic()
         self._steps += 1
         try:
@@ -232,6 +242,11 @@ class TerminalEnv(gym.Env[str, str]):
         self._shown, self._reading = reading.output, reading
         return reading.output, 0.0, False, False, self._info(reading, started, None)
 
+    def _playing(self) -> tuple[Sandbox, Terminal]:
+        if self._terminal is None or self._sandbox is None or self._over:
+            raise ResetNeeded("expected a running episode, found none: call reset() first")
+        return self._sandbox, self._terminal
+
     def snapshot(self) -> EnvSnapshot:
         """Keep the episode as it is now, for `restore`. It goes with the sandbox: at the next reset or `close`.
 
@@ -241,11 +256,9 @@ class TerminalEnv(gym.Env[str, str]):
         Raises:
             ResetNeeded: there is no running episode. SandboxError: it could not be taken; the episode goes on.
         """
-        terminal = self._terminal
-        if terminal is None or self._sandbox is None or self._over:
-            raise ResetNeeded("expected a running episode, found none: call reset() first")
+        sandbox, terminal = self._playing()
         left_s = self._deadline - time.monotonic()
-        tree = self._sandbox.snapshot()
+        tree = sandbox.snapshot()
         made = EnvSnapshot(tree, terminal.cwd, self._reading, self._shown, self._steps, left_s)
         self._snapshots.add(made)
         return made
@@ -303,13 +316,26 @@ class TerminalEnv(gym.Env[str, str]):
     def _finish(self, reading: Reading, started: float, *, terminated: bool) -> StepResult:
         if self._terminal is not None:
             self._terminal.close()
-        verdict = verify(self.sandbox, self.task)
+        verdict = verify(self.sandbox, self.task, self._fresh)
         self._over = any(snapshot.tree.open for snapshot in self._snapshots)
         if not self._over:
             self._leave()
         self._shown = reading.output
         info = self._info(reading, started, verdict.to_dict())
-        return reading.output, verdict.reward, terminated, not terminated, info
+        return reading.output, self._rewarded(verdict), terminated, not terminated, info
+
+    def _rewarded(self, verdict: Verdict) -> float:
+        if self._reward == "binary":
+            return float(verdict.reward == 1)
+        return verdict.fraction if self._reward == "fraction" else verdict.reward
+
+    def _fresh(self) -> Sandbox:
+        """Start a sandbox for tests that run in one of their own."""
+        chosen, config = engine(self._engine_name), self.task.config
+        wanted = config.verifier.environment or config.environment
+        image = self._verifier_image(chosen) or self._image(chosen)
+        start = Start.of(chosen, image, self._limits(wanted), config, self._output_limit, bare=True)
+        return start.sandbox(self.task.files)
 
     def _reopen(self, reading: Reading) -> Reading:
         assert self._terminal is not None  # only called from step
@@ -342,8 +368,7 @@ class TerminalEnv(gym.Env[str, str]):
             raise TaskError(f"{task.paths.instruction}: expected at most {OBSERVATION_LIMIT // 2} characters")
         return task
 
-    def _limits(self) -> Limits:
-        wanted = self.task.config.environment
+    def _limits(self, wanted: EnvironmentConfig) -> Limits:
         limits = Limits(wanted.cpus, wanted.memory_mb, wanted.storage_mb)
         if self._network == "none" or wanted.network_mode == "no-network":
             return limits
@@ -352,13 +377,23 @@ class TerminalEnv(gym.Env[str, str]):
 
     def _image(self, chosen: Engine) -> Image:
         """Build the image, or take the one that was built from the same context."""
-        paths, config = self._source.paths, self._source.config.environment
+        config = self._source.config.environment
+        return self._built(chosen, self._source.paths.context, self._source.context_digest, config)
+
+    def _verifier_image(self, chosen: Engine) -> Image | None:
+        """Build the image that the tests have of their own, if they have one."""
+        source = self._source
+        if isinstance(source, Family) or not source.has_tests_in_image:
+            return None
+        config = source.config.verifier.environment or source.config.environment
+        return self._built(chosen, source.paths.tests, folder_digest(source.paths.tests), config)
+
+    def _built(self, chosen: Engine, context: Path, digest: str, config: EnvironmentConfig) -> Image:
         if config.docker_image is not None:
             name = config.docker_image
             return chosen.build(ImageSource(None, name, name, config.build_timeout_sec, abort=self._aborted))
-        digest = self._source.context_digest
-        source = ImageSource(paths.context, digest, timeout_s=config.build_timeout_sec, abort=self._aborted)
-        if needs_base(paths.dockerfile.read_text(encoding="utf-8")):
+        source = ImageSource(context, digest, timeout_s=config.build_timeout_sec, abort=self._aborted)
+        if needs_base((context / "Dockerfile").read_text(encoding="utf-8")):
             ensure_base(chosen)
         return chosen.build(source)
 

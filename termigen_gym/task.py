@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 import stat
 import tomllib
@@ -15,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import TaskError
 
@@ -31,6 +32,7 @@ class TaskPaths:
         Dockerfile             dockerfile
       tests/                   tests
         test.sh                test_script
+        Dockerfile             tests_dockerfile
       solution/                solution
         solve.sh               solve
         mistakes.toml          mistakes     (ours; Harbor ignores it)
@@ -68,6 +70,11 @@ class TaskPaths:
     def test_script(self) -> Path:
         """The verifier's entry."""
         return self.tests / "test.sh"
+
+    @property
+    def tests_dockerfile(self) -> Path:
+        """The recipe of an image of the verifier's own, which few tasks have."""
+        return self.tests / "Dockerfile"
 
     @property
     def solve(self) -> Path:
@@ -132,6 +139,40 @@ class EnvironmentConfig(_Table):
         return values
 
 
+class Artifact(_Table):
+    """One of ``artifacts``: a file or folder that comes into the verifier's sandbox; a bare string is its `source`.
+
+    `exclude` are shell patterns of what of a folder does not. Where Harbor keeps it on the host (`destination`) plays
+    no part here.
+    """
+
+    source: str
+    exclude: tuple[str, ...] = ()
+    service: Literal["main"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, data: Any) -> Any:
+        return {"source": data} if isinstance(data, str) else data
+
+    @field_validator("source")
+    @classmethod
+    def _absolute(cls, source: str) -> str:
+        path = posixpath.normpath(source)
+        if not source.startswith("/") or path in ("/", "//") or ".." in source.split("/"):
+            raise ValueError("expected an absolute path below / and without '..'")
+        return path
+
+
+class CollectHook(_Table):
+    """One of ``[[verifier.collect]]``: a command run in the agent's sandbox before its artifacts are taken out."""
+
+    command: str
+    timeout_sec: float = Field(default=60.0, gt=0)
+    user: str | int | None = None
+    service: Literal["main"] = "main"
+
+
 class VerifierConfig(_Table):
     """``[verifier]``."""
 
@@ -139,6 +180,14 @@ class VerifierConfig(_Table):
     env: dict[str, str] = {}
     user: str | int | None = None
     environment_mode: Literal["shared", "separate"] | None = None
+    environment: EnvironmentConfig | None = None
+    collect: tuple[CollectHook, ...] = ()
+
+    @model_validator(mode="after")
+    def _agree(self) -> VerifierConfig:
+        if self.environment_mode == "shared" and self.environment is not None:
+            raise ValueError('expected no [verifier.environment] with environment_mode = "shared", found both')
+        return self
 
 
 class AgentConfig(_Table):
@@ -169,12 +218,25 @@ class Metadata(BaseModel):
 class TaskConfig(_Table):
     """task.toml."""
 
+    artifacts: tuple[Artifact, ...] = ()
     metadata: Metadata = Metadata()
     agent: AgentConfig = AgentConfig()
     verifier: VerifierConfig = VerifierConfig()
     environment: EnvironmentConfig = EnvironmentConfig()
     solution: SolutionConfig = SolutionConfig()
     steps: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def separate(self) -> bool:
+        """Whether the tests run in a sandbox of their own."""
+        mode = self.verifier.environment_mode
+        return mode == "separate" or (mode is None and self.verifier.environment is not None)
+
+    def artifacts_with(self, conventional: str) -> tuple[Artifact, ...]:
+        """Return the artifacts, before them the folder where agents publish by convention unless it is one of them."""
+        if any(artifact.source == conventional for artifact in self.artifacts):
+            return self.artifacts
+        return (Artifact(source=conventional), *self.artifacts)
 
 
 def _megabytes(text: Any) -> Any:
@@ -229,7 +291,7 @@ class Task:
         instruction = _read(paths.instruction)
         if not instruction.strip():
             raise TaskError(f"{paths.instruction}: expected the instruction's text, found an empty file")
-        if not paths.test_script.is_file():
+        if not paths.test_script.is_file() and not _comes_with_image(config):
             raise TaskError(f"{paths.test_script}: expected the verifier's script, found no such file")
         return cls(
             name=folder.name,
@@ -246,9 +308,19 @@ class Task:
         """The digest of the build context: tasks of one context share one image."""
         return folder_digest(self.paths.context)
 
+    @property
+    def has_tests_in_image(self) -> bool:
+        """Whether the verifier has an image of its own, which brings the tests along (Harbor's rule)."""
+        return _comes_with_image(self.config) or (self.config.separate and self.paths.tests_dockerfile.is_file())
+
     def tests(self) -> dict[str, TreeFile]:
         """Return the verifier's files by their names under tests/."""
         return {**read_tree(self.paths.tests), **self.extra_tests}
+
+
+def _comes_with_image(config: TaskConfig) -> bool:
+    environment = config.verifier.environment
+    return config.separate and environment is not None and environment.docker_image is not None
 
 
 def load_config(paths: TaskPaths) -> TaskConfig:

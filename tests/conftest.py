@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from termigen_gym import sandbox
+from termigen_gym.env import TerminalEnv
 from termigen_gym.errors import EngineMissing
 from termigen_gym.sandbox.base import Engine, Image, ImageSource
 from termigen_gym.sandbox.images import ensure_base
@@ -77,3 +79,20 @@ RUN apt-get update \\
 """
 
 TASKS = Path(__file__).parent.parent / "envs" / "tasks"
+
+
+Make = Callable[..., TerminalEnv]
+
+
+@pytest.fixture
+def make(engine: Engine) -> Iterator[Make]:
+    """Make environments of task folders on an engine; they are closed afterwards."""
+    made: list[TerminalEnv] = []
+
+    def _make(folder: Path, **kwargs: Any) -> TerminalEnv:
+        made.append(TerminalEnv(str(folder), sandbox=engine.name, **{"command_timeout_s": 10.0, **kwargs}))
+        return made[-1]
+
+    yield _make
+    for env in made:
+        env.close()

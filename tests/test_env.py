@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +14,13 @@ from gymnasium.utils.env_checker import check_env
 
 import termigen_gym
 from termigen_gym.env import ACTION_LIMIT, TerminalEnv
-from termigen_gym.errors import ActionError, BuildError, EngineMissing, SandboxDied, SandboxError, VerifierError
+from termigen_gym.errors import ActionError, BuildError, EngineMissing, SandboxDied, SandboxError
 from termigen_gym.sandbox.base import Engine
+from tests.conftest import Make
 from tests.samples import write_task
 from tests.waiting import wait_until
 
 INFO_KEYS = {"instruction", "task_digest", "exit_code", "state", "duration_s", "clipped", "verdict"}
-Make = Callable[..., TerminalEnv]
-
-
-@pytest.fixture
-def make(engine: Engine) -> Iterator[Make]:
-    made: list[TerminalEnv] = []
-
-    def _make(folder: Path, **kwargs: Any) -> TerminalEnv:
-        made.append(TerminalEnv(str(folder), sandbox=engine.name, **{"command_timeout_s": 10.0, **kwargs}))
-        return made[-1]
-
-    yield _make
-    for env in made:
-        env.close()
 
 
 @pytest.fixture
@@ -177,64 +163,6 @@ def test_a_failing_build_shows_the_step_and_its_last_lines(make: Make, tmp_path:
     env = make(write_task(tmp_path / "broken", dockerfile=text))
     with pytest.raises(BuildError, match=r"(?s)no-such-tool --x.*no-such-tool: not found"):
         env.reset()
-
-
-REWARDS = (
-    ("echo 0.25 > /logs/verifier/reward.txt", 0.25),
-    ("echo '{\"reward\": 0.5}' > /logs/verifier/reward.json", 0.5),
-    ("echo '{\"score\": 1}' > /logs/verifier/reward.json", 1.0),
-    ("echo 1 > /logs/verifier/reward.json; echo 0 > /logs/verifier/reward.txt", 1.0),
-    ("true", "expected /logs/verifier/reward.txt or reward.json"),
-    ("false", "expected /logs/verifier/reward.txt or reward.json"),
-    (": > /logs/verifier/reward.txt", "expected a number from 0 to 1, found ''"),
-    ("echo pass > /logs/verifier/reward.txt", "found 'pass'"),
-    ("echo 2 > /logs/verifier/reward.txt", "found 2.0"),
-    ("echo nan > /logs/verifier/reward.txt", "found nan"),
-    ('echo \'{"a": 1, "b": 1}\' > /logs/verifier/reward.json', "expected a number"),
-    ("mkdir /logs/verifier/reward.txt", "found neither"),
-    ("sleep 60", "expected the tests to end within 1 s"),
-)
-
-
-@pytest.mark.parametrize(("script", "result"), REWARDS, ids=[script for script, _ in REWARDS])
-def test_rewards_and_errors_of_the_verifier(make: Make, tmp_path: Path, script: str, result: float | str) -> None:
-    limit = 1 if "sleep" in script else 20
-    env = make(write_task(tmp_path / "t", test_sh=script + "\n", toml=f"[verifier]\ntimeout_sec = {limit}\n"))
-    env.reset(seed=1)
-    if isinstance(result, float):
-        assert env.step("exit")[1] == result
-    else:
-        with pytest.raises(VerifierError, match=result):
-            env.step("exit")
-        env.reset(seed=1)
-        assert env.step("echo on")[0] == "on\n"
-
-
-def test_the_verifier_takes_its_own_environment_and_ignores_what_was_prepared(make: Make, tmp_path: Path) -> None:
-    script = 'test "$LEVEL" = high && test ! -e /tests/planted && echo 1 > /logs/verifier/reward.txt\n'
-    toml = '[verifier]\ntimeout_sec = 20\n[verifier.env]\nLEVEL = "${NEVER_SET_HERE:-high}"\n'
-    env = make(write_task(tmp_path / "t", test_sh=script, toml=toml))
-    env.reset(seed=1)
-    env.step("mkdir -p /tests; touch /tests/planted; echo 0.5 > /logs/verifier/reward.txt; LEVEL=low")
-    assert env.step("exit")[1] == 1.0
-
-
-def test_an_agents_early_reward_is_gone_before_the_tests_run(make: Make, tmp_path: Path) -> None:
-    env = make(write_task(tmp_path / "t", test_sh="true\n"))
-    env.reset(seed=1)
-    env.step("echo 1 > /logs/verifier/reward.txt")
-    with pytest.raises(VerifierError):
-        env.step("exit")
-
-
-@pytest.mark.parametrize(("survive", "reward"), [("true", 1.0), ("false", 0.0)])
-def test_whether_processes_survive_is_the_tasks_affair(make: Make, tmp_path: Path, survive: str, reward: float) -> None:
-    script = "pgrep -f 'sleep 4321' > /dev/null; echo $((!$?)) > /logs/verifier/reward.txt\n"
-    toml = f"[metadata]\nprocesses_survive = {survive}\n"
-    env = make(write_task(tmp_path / "t", test_sh=script, toml=toml))
-    env.reset(seed=1)
-    env.step("setsid nohup sleep 4321 > /dev/null 2>&1 & disown")
-    assert env.step("exit")[1] == reward
 
 
 def test_the_image_is_honoured(make: Make, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ ORDER_WITHIN = (
     ("roster", "plan", "collect", "evaluate"),
 )
 CONFINED = {
-    "docker": {"sandbox/docker.py", "sandbox/container.py", "sandbox/commits.py", "sandbox/daemon.py"},
+    "docker": {f"sandbox/{name}.py" for name in ("docker", "container", "container_files", "commits", "daemon")},
     "pexpect": {"terminal.py"},
     "pyte": {"screen.py"},
     "wcwidth": {"screen.py"},

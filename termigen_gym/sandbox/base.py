@@ -460,16 +460,16 @@ def wait_healthy(sandbox: Sandbox, check: Healthcheck) -> None:
         time.sleep(check.start_interval_sec if starting else check.interval_sec)
 
 
-def pack(files: Mapping[str, TreeFile], folders: Sequence[str] = ()) -> bytes:
+def pack(files: Mapping[str, TreeFile], folders: Mapping[str, int] | None = None) -> bytes:
     """Return a tar archive of `files` by path: owned by root, times zero, modes 0644 or 0755.
 
-    `folders` are made too, writable for everybody.
+    `folders` are made too, by path with their modes.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for path in folders:
+        for path, mode in (folders or {}).items():
             info = tarfile.TarInfo(posixpath.normpath(path).lstrip("/"))
-            info.type, info.mode = tarfile.DIRTYPE, 0o777
+            info.type, info.mode = tarfile.DIRTYPE, mode
             archive.addfile(info)
         for path in sorted(files):
             item = files[path]

@@ -135,7 +135,7 @@ class DockerEngine(Engine):
             try:
                 client.start(container)
                 if folders:
-                    sandbox.put(pack({}, folders))  # before anything of the image runs
+                    sandbox.put(pack({}, dict.fromkeys(folders, 0o777)))  # before anything of the image runs
                 if allowed is not None:
                     sandbox.serve_network(allowed)
                 if image.entrypoint:

@@ -1,0 +1,139 @@
+"""The verdict: how the tests are run on what the agent left, so that nothing it did can make a reward.
+
+Nothing here goes through the agent's terminal, and the tests come only when the agent has stopped. In separate mode
+they run in a fresh sandbox, into which nothing of the agent's comes but the artifacts that its task names. In shared
+mode they run where the agent was at work, after the toolchain there has been put back as its image has it.
+docs/verdicts.md says what is covered and what is not. A verdict that can't be had is a VerifierError, never a reward
+of 0.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ..errors import TooLarge, VerifierTimeout
+from ..sandbox.base import ExecResult, Sandbox, pack
+from ..task import Task
+from . import toolchain
+from .rewards import LOGS, fraction, outcomes, reward_of
+
+TESTS = "/tests"
+_ARTIFACTS = "/logs/artifacts"
+_OUTPUT_TAIL = 4000
+_ROOT = ("", "0", "root")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the verifier found.
+
+    Attributes:
+        reward: from 0 to 1, as the tests left it.
+        tests: test name to "passed" | "failed" | "error" | "skipped" | "xfail" | "xpass", where the output tells.
+        duration_s: seconds that the tests took.
+        output: the last characters that they printed.
+        tampered: paths of what the tests would have been run by or read, and what the agent had changed; it was put
+            back before they ran, so that the reward counts as it stands. Never any in separate mode.
+    """
+
+    reward: float
+    tests: Mapping[str, str]
+    duration_s: float
+    output: str
+    tampered: tuple[str, ...] = ()
+
+    @property
+    def fraction(self) -> float:
+        """The share of the tests that passed; where the output tells of none, the reward."""
+        share = fraction(self.tests)
+        return self.reward if share is None else share
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return {**asdict(self), "tampered": list(self.tampered)}
+
+
+def verify(sandbox: Sandbox, task: Task, fresh: Callable[[], Sandbox]) -> Verdict:
+    """Run the task's tests on what the agent left in its sandbox. Nothing that it started lives on, but in shared mode.
+
+    Args:
+        sandbox: the agent's.
+        task: what it was to do.
+        fresh: starts another sandbox as the task's verifier needs it; called in separate mode only.
+
+    Raises:
+        VerifierError: the verdict can't be had; see its kinds.
+        SandboxError: a sandbox failed.
+    """
+    if not task.config.separate:
+        return _in_place(sandbox, task)
+    artifacts = _taken_out(sandbox, task)
+    with fresh() as clean:
+        for path, archive in artifacts.items():
+            clean.put(archive, removing=[path])
+        return _judge(clean, task)
+
+
+def plain_values(env: Mapping[str, str]) -> dict[str, str]:
+    """Return a task's environment variables with ``${NAME:-default}`` replaced by its default.
+
+    Harbor would fill them in from the host's environment; here no host variable enters a sandbox.
+    """
+    return {name: _VARIABLE.sub(lambda match: match[1] or "", value) for name, value in env.items()}
+
+
+_VARIABLE = re.compile(r"\$\{\w+(?::-([^}]*))?\}")
+
+
+def _taken_out(sandbox: Sandbox, task: Task) -> dict[str, bytes]:
+    """Kill what the agent left running, and return its artifacts by path, each an archive."""
+    for hook in task.config.verifier.collect:
+        sandbox.exec(["bash", "-c", hook.command], timeout_s=hook.timeout_sec, user=hook.user)
+    sandbox.kill_processes()
+    found = {}
+    for artifact in task.config.artifacts_with(_ARTIFACTS):
+        try:
+            found[artifact.source] = sandbox.fetch([artifact.source], exclude=artifact.exclude)
+        except TooLarge:  # nobody can be asked to carry that: it counts as not delivered
+            found[artifact.source] = pack({})
+    return found
+
+
+def _in_place(sandbox: Sandbox, task: Task) -> Verdict:
+    if task.config.metadata.processes_survive is False:
+        sandbox.kill_processes()
+    scripts = [file.content for name, file in task.tests().items() if name.endswith(".sh")]
+    tampered = toolchain.put_back(sandbox, any(b" -m " in script for script in scripts))
+    return replace(_judge(sandbox, task), tampered=tampered)
+
+
+def _judge(sandbox: Sandbox, task: Task) -> Verdict:
+    """Put the tests into a sandbox, run them, and read what they left."""
+    config = task.config.verifier
+    tests = {f"{TESTS}/{name}": file for name, file in task.tests().items()} if not task.has_tests_in_image else {}
+    user = sandbox.image.user if config.user is None else str(config.user)
+    logs = {LOGS: 0o755 if user in _ROOT else 0o777}
+    # Whatever an agent may have prepared under our names goes first.
+    sandbox.put(pack(tests, logs), removing=(LOGS, TESTS) if tests else (LOGS,))
+    started = time.monotonic()
+    result = sandbox.exec(
+        ["bash", f"{TESTS}/test.sh"], timeout_s=config.timeout_sec, user=config.user, env=plain_values(config.env)
+    )
+    duration = time.monotonic() - started
+    _check_time(task, result)
+    if task.config.separate or task.config.metadata.processes_survive is False:
+        sandbox.kill_processes()  # what the tests started of the agent's programs, before it can change what they left
+    reward = reward_of(task.name, result, sandbox.read)
+    return Verdict(reward, outcomes(result.text), round(duration, 6), result.text[-_OUTPUT_TAIL:])
+
+
+def _check_time(task: Task, result: ExecResult) -> None:
+    if result.timed_out:
+        raise VerifierTimeout(
+            f"{task.name}: expected the tests to end within {task.config.verifier.timeout_sec:g} s, found them still "
+            f"running; last output: {result.text[-400:]!r}"
+        )
