@@ -114,7 +114,7 @@ def test_the_corpus_has_teeth(one_stage: Stage, task: str, cheat: Cheat) -> None
 def verified_as_most_do(env: TerminalEnv) -> float:
     """Put the tests, run them where the agent worked, with all that it changed and left alive; read what is there."""
     tests = {f"/tests/{name}": file for name, file in env.task.tests().items()}
-    env.sandbox.put(pack(tests, ["/logs/verifier"]))
+    env.sandbox.put(pack(tests, {"/logs/verifier": 0o777}))
     env.sandbox.exec(["bash", "/tests/test.sh"], timeout_s=env.task.config.verifier.timeout_sec)
     content = env.sandbox.read("/logs/verifier/reward.json") or env.sandbox.read("/logs/verifier/reward.txt")
     assert content is not None

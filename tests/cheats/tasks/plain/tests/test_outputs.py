@@ -23,6 +23,7 @@ def test_the_sums_are_right() -> None:
 
 
 def test_the_orders_are_left_alone() -> None:
+    assert ORDERS.owner() == "root"
     assert hashlib.sha256(ORDERS.read_bytes()).hexdigest() == (
         "15f3c3dc373c0814a30ed24f220bd70f45b3d8eabb958944ecd5b18dac8a6ce5"
     )
