@@ -21,6 +21,7 @@ from functools import partial
 from ..errors import TermigenError
 from ..sandbox.base import Engine
 from . import (
+    apart,
     commands,
     files,
     images,
@@ -46,7 +47,7 @@ __all__ = ["CASES", "TALKS", "Case", "CaseResult", "Stage", "Talk", "conformance
 
 CASES: tuple[Case, ...] = tuple(
     case
-    for module in (images, commands, files, shells, world, networks, limits, life, snapshots, taking)
+    for module in (images, commands, files, shells, world, networks, limits, life, snapshots, taking, apart)
     for case in module.cases.all
 )
 

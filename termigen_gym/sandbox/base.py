@@ -257,6 +257,42 @@ class Sandbox(ABC):
         """
 
     @abstractmethod
+    def exec_apart(
+        self,
+        argv: Sequence[str],
+        archive: bytes,
+        *,
+        hidden: Sequence[str],
+        read: Sequence[str],
+        timeout_s: float,
+        user: str | int | None = None,
+        env: Mapping[str, str] | None = None,
+        limit: int = OUTPUT_LIMIT,
+    ) -> tuple[ExecResult, dict[str, bytes | None]] | None:
+        """Run a command as `exec` does, beside the processes that run inside, in a file tree that these can't reach.
+
+        The tree shows what the sandbox's does, live, but for the folders of `hidden`: those lie in memory, and hold
+        what `archive` puts there. No process inside that is not root can end the command, and none can trace it where
+        the command runs as root.
+
+        Args:
+            argv: the program and its arguments.
+            archive: unpacked before the command runs, as by `put`.
+            hidden: absolute paths of folders.
+            read: paths whose first `limit` bytes are wanted when the command has ended.
+            timeout_s: as in `exec`.
+            user: as in `exec`.
+            env: as in `exec`.
+            limit: bytes.
+
+        Returns the result, and by each path of `read` the content, or None where there is no regular file. None where
+        the engine can't do it: nothing was done then.
+
+        Raises:
+            SandboxDied: the sandbox is gone. SandboxError: the engine failed.
+        """
+
+    @abstractmethod
     def put(self, archive: bytes, to: str = "/", removing: Sequence[str] = ()) -> None:
         """Unpack a tar `archive` (see `pack`, `fetch`) below the directory `to`; missing parents are made, as root.
 

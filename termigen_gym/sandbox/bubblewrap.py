@@ -49,6 +49,7 @@ from .base import (
 from .buildah import BuildahStore, store_folder
 from .launcher.system import TOO_LARGE
 from .master import PtyShell
+from .memory import files_read, in_memory
 from .process import owner_id, sweep_owners
 from .proxy import PORT, Proxy, variables
 
@@ -115,19 +116,14 @@ class _Client:
     def send(self, request: dict[str, Any], fds: Sequence[int] = ()) -> socket.socket:
         """Send a request; its replies come on the socket returned."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        body = os.memfd_create("request", os.MFD_CLOEXEC)
-        try:
-            os.write(body, json.dumps(request).encode("utf-8", "surrogateescape"))
-            os.lseek(body, 0, os.SEEK_SET)
+        with theirs, in_memory(json.dumps(request).encode("utf-8", "surrogateescape")) as body:
             packed = array.array("i", [theirs.fileno(), body, *fds])
-            with self._lock:
-                self._socket.sendmsg([b"1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
-        except OSError:
-            ours.close()
-            raise SandboxDied("expected the sandbox launcher to answer, found it gone") from None
-        finally:
-            theirs.close()
-            os.close(body)
+            try:
+                with self._lock:
+                    self._socket.sendmsg([b"1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
+            except OSError:
+                ours.close()
+                raise SandboxDied("expected the sandbox launcher to answer, found it gone") from None
         return ours
 
     def ask(self, request: dict[str, Any], fds: Sequence[int] = ()) -> _Reply:
@@ -377,19 +373,35 @@ class BubblewrapSandbox(Sandbox):
             raise SandboxDied(f"sandbox {self._name}: expected {argv[0]!r} to end, found the sandbox gone")
         return result
 
+    def exec_apart(
+        self,
+        argv: Sequence[str],
+        archive: bytes,
+        *,
+        hidden: Sequence[str],
+        read: Sequence[str],
+        timeout_s: float,
+        user: str | int | None = None,
+        env: Mapping[str, str] | None = None,
+        limit: int = OUTPUT_LIMIT,
+    ) -> tuple[ExecResult, dict[str, bytes | None]] | None:
+        """See `Sandbox.exec_apart`."""
+        request = self._request("apart", user=user, cwd=None, env=env, clean_env=False)
+        mark = next(_marks)
+        request |= {"argv": list(argv), "rlimits": {**self._rlimits, "RLIMIT_RSS": mark}}
+        request |= {"hidden": list(hidden), "read": list(read), "limit": limit}
+        with in_memory(archive) as body, in_memory() as results, _Pipe() as pipe:
+            with self._send(request, [body, pipe.write_end, results]) as channel:
+                pipe.close_write()
+                result = _collect(channel, pipe.read_end, timeout_s, lambda: self._kill_marked(mark))
+            return result, files_read(results, read)
+
     def put(self, archive: bytes, to: str = "/", removing: Sequence[str] = ()) -> None:
         """See `Sandbox.put`."""
-        body = os.memfd_create("archive", os.MFD_CLOEXEC)
-        try:
-            with open(os.dup(body), "wb") as file:
-                file.write(archive)
-            os.lseek(body, 0, os.SEEK_SET)
-            request = {"op": "put", "box": self._name, "to": to, "removing": list(removing)}
-            with _Pipe() as pipe, self._send(request, [body, pipe.write_end]) as channel:
-                pipe.close_write()
-                done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing)
-        finally:
-            os.close(body)
+        request = {"op": "put", "box": self._name, "to": to, "removing": list(removing)}
+        with in_memory(archive) as body, _Pipe() as pipe, self._send(request, [body, pipe.write_end]) as channel:
+            pipe.close_write()
+            done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing)
         if done.exit_code != 0:
             raise self._failure(f"put below {to}: expected exit code 0, found {done.exit_code}")
 

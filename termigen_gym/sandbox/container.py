@@ -18,6 +18,7 @@ from ..screen import COLUMNS, LINES
 from . import inside
 from .allowlist import Allowlist
 from .base import FETCH_LIMIT, OUTPUT_LIMIT, Change, ExecResult, Image, Sandbox, Shell, Snapshot, without
+from .beside import run_beside
 from .commits import commit, discard
 from .container_files import Files, is_below, over, reaching
 from .daemon import API_TIMEOUT_S, Link, daemon, remove
@@ -90,6 +91,40 @@ class DockerSandbox(Sandbox):
                     self._kill_marked(mark)
                     drain(stream, output, time.monotonic() + _KILL_S)
         return ExecResult(code, output.data, output.truncated)
+
+    def exec_apart(
+        self,
+        argv: Sequence[str],
+        archive: bytes,
+        *,
+        hidden: Sequence[str],
+        read: Sequence[str],
+        timeout_s: float,
+        user: str | int | None = None,
+        env: Mapping[str, str] | None = None,
+        limit: int = OUTPUT_LIMIT,
+    ) -> tuple[ExecResult, dict[str, bytes | None]] | None:
+        """See `Sandbox.exec_apart`."""
+        with self._files.tree() as top:
+            if top is None:
+                return None
+            with daemon(self._name):
+                described = self._client.inspect_container(self._id)
+            own = dict(item.split("=", 1) for item in described["Config"]["Env"] or ())
+            mark = inside.new_mark()
+            request = {
+                "argv": list(argv),
+                "user": self.image.user if user is None else str(user),
+                "cwd": self.image.workdir,
+                "cwd_or_root": False,
+                "env": {**own, **(env or {})},
+                "clean_env": False,
+                "rlimits": {"RLIMIT_RSS": mark * 1024, "RLIMIT_CORE": 0},
+                "hidden": list(hidden),
+                "read": list(read),
+                "limit": limit,
+            }
+            return run_beside(self._first, request, archive, timeout_s, lambda: self._kill_marked(mark))
 
     def put(self, archive: bytes, to: str = "/", removing: Sequence[str] = ()) -> None:
         """See `Sandbox.put`."""

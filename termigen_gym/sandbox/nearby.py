@@ -40,6 +40,17 @@ def is_inside(pid: int, container: str) -> bool:
     return container in _fact(pid, "cgroup")
 
 
+def groups_of(pid: int) -> list[str]:
+    """Return the folders of the control groups of a process of this machine, as far as they are seen here."""
+    found = []
+    for line in _fact(pid, "cgroup").splitlines():
+        _, kinds, path = line.split(":", 2)
+        folder = f"/sys/fs/cgroup/{kinds.removeprefix('name=')}{path}"
+        if os.path.exists(f"{folder}/cgroup.procs"):
+            found.append(folder)
+    return found
+
+
 def owner_of(pid: int) -> int:
     """Return the uid of a process of this machine.
 

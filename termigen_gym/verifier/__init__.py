@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ..errors import TooLarge, VerifierTimeout
+from ..errors import TooLarge, VerifierError, VerifierTimeout
 from ..sandbox.base import ExecResult, Sandbox, pack
 from ..task import Task
 from . import toolchain
-from .rewards import LOGS, fraction, outcomes, reward_of
+from .rewards import LOGS, REWARD_FILES, REWARD_LIMIT, fraction, outcomes, reward_of
 
 TESTS = "/tests"
+_TEST = ("bash", f"{TESTS}/test.sh")
 _ARTIFACTS = "/logs/artifacts"
 _OUTPUT_TAIL = 4000
 _ROOT = ("", "0", "root")
@@ -104,36 +105,75 @@ def _taken_out(sandbox: Sandbox, task: Task) -> dict[str, bytes]:
 
 
 def _in_place(sandbox: Sandbox, task: Task) -> Verdict:
-    if task.config.metadata.processes_survive is False:
+    survive = task.config.metadata.processes_survive is not False
+    if not survive:
         sandbox.kill_processes()
     scripts = [file.content for name, file in task.tests().items() if name.endswith(".sh")]
     tampered = toolchain.put_back(sandbox, any(b" -m " in script for script in scripts))
-    return replace(_judge(sandbox, task), tampered=tampered)
+    verdict = _judge_beside(sandbox, task) if survive else _judge(sandbox, task)
+    return replace(verdict, tampered=tampered)
 
 
-def _judge(sandbox: Sandbox, task: Task) -> Verdict:
-    """Put the tests into a sandbox, run them, and read what they left."""
-    config = task.config.verifier
-    tests = {f"{TESTS}/{name}": file for name, file in task.tests().items()} if not task.has_tests_in_image else {}
-    user = sandbox.image.user if config.user is None else str(config.user)
-    logs = {LOGS: 0o755 if user in _ROOT else 0o777}
+def _judge(sandbox: Sandbox, task: Task, survive: bool = False) -> Verdict:
+    """Put the tests into a sandbox in which nothing of the agent's runs, run them, and read what they left."""
     # Whatever an agent may have prepared under our names goes first.
-    sandbox.put(pack(tests, logs), removing=(LOGS, TESTS) if tests else (LOGS,))
+    sandbox.put(_archive(sandbox, task), removing=(LOGS,) if task.has_tests_in_image else (LOGS, TESTS))
     started = time.monotonic()
-    result = sandbox.exec(
-        ["bash", f"{TESTS}/test.sh"], timeout_s=config.timeout_sec, user=config.user, env=plain_values(config.env)
-    )
+    result = sandbox.exec(_TEST, **_how(task))
     duration = time.monotonic() - started
-    _check_time(task, result)
-    if task.config.separate or task.config.metadata.processes_survive is False:
+    if not survive:
         sandbox.kill_processes()  # what the tests started of the agent's programs, before it can change what they left
-    reward = reward_of(task.name, result, sandbox.read)
-    return Verdict(reward, outcomes(result.text), round(duration, 6), result.text[-_OUTPUT_TAIL:])
+    return _verdict(task, result, duration, sandbox.read)
 
 
-def _check_time(task: Task, result: ExecResult) -> None:
+def _judge_beside(sandbox: Sandbox, task: Task) -> Verdict:
+    """Run the tests beside the processes that the agent left, where these reach neither them nor what they leave.
+
+    Where the engine can't keep them apart, a reward counts that does not depend on what lives.
+
+    Raises:
+        VerifierError: it does.
+    """
+    started = time.monotonic()
+    archive = _archive(sandbox, task)
+    apart = sandbox.exec_apart(
+        _TEST, archive, hidden=(TESTS, LOGS), read=REWARD_FILES, limit=REWARD_LIMIT + 1, **_how(task)
+    )
+    if apart is not None:
+        result, found = apart
+        return _verdict(task, result, time.monotonic() - started, lambda path, limit: found[path])
+    alive = _judge(sandbox, task, survive=True)
+    if alive.reward == 0:
+        return alive
+    sandbox.kill_processes()
+    alone = _judge(sandbox, task)
+    if alone.reward < alive.reward:
+        raise VerifierError(
+            f"{task.name}: expected the reward not to depend on the processes that the agent left running, found "
+            f"{alive.reward:g} with and {alone.reward:g} without them; this engine can't keep them from the tests: use "
+            "bubblewrap, or docker as root on its daemon's machine"
+        )
+    return alone
+
+
+def _archive(sandbox: Sandbox, task: Task) -> bytes:
+    """Return the tests and the folder for what they leave, as they are put into a sandbox."""
+    config = task.config.verifier
+    user = sandbox.image.user if config.user is None else str(config.user)
+    tests = {} if task.has_tests_in_image else {f"{TESTS}/{name}": file for name, file in task.tests().items()}
+    return pack(tests, {LOGS: 0o755 if user in _ROOT else 0o777})
+
+
+def _how(task: Task) -> dict[str, Any]:
+    config = task.config.verifier
+    return {"timeout_s": config.timeout_sec, "user": config.user, "env": plain_values(config.env)}
+
+
+def _verdict(task: Task, result: ExecResult, duration_s: float, read: Callable[[str, int], bytes | None]) -> Verdict:
     if result.timed_out:
         raise VerifierTimeout(
             f"{task.name}: expected the tests to end within {task.config.verifier.timeout_sec:g} s, found them still "
             f"running; last output: {result.text[-400:]!r}"
         )
+    reward = reward_of(task.name, result, read)
+    return Verdict(reward, outcomes(result.text), round(duration_s, 6), result.text[-_OUTPUT_TAIL:])

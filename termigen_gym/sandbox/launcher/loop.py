@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import changes, inside, snapshots
+from . import apart, changes, inside, snapshots
 from .forks import child, fork_by_way, identity_userns, read_all, say
 from .groups import ControlGroup, control_group_places, remove_left_groups
 from .network import Slirp
@@ -86,7 +86,7 @@ class Box:
         return not poll.poll(0)
 
     def enter(self, grouped: bool) -> None:
-        """Put this forked process in, with the sandbox's capabilities and no more.
+        """Put this forked process in, still with all capabilities.
 
         Without `grouped` it stays out of the control group, and so runs although its limits are used up.
         """
@@ -94,7 +94,6 @@ class Box:
         if grouped and self.group is not None:
             self.group.enter()
         call("setns", self.pidfd, self.namespaces)
-        own_capabilities()
 
 
 class Launcher:
@@ -209,6 +208,8 @@ class Launcher:
             self._send(reply, {})
         elif operation == "exec":
             self._watch(box, lambda: inside.run_exec(request, fds), reply)
+        elif operation == "apart":
+            self._watch(box, lambda: apart.run_apart(request, fds), reply, limit=lambda: _set_apart(request))
         elif operation == "put":
             self._watch(box, lambda: inside.run_put(request, fds), reply)
         elif operation == "read":
@@ -230,9 +231,16 @@ class Launcher:
         elif operation == "fetch":
             self._watch(box, lambda: inside.run_fetch(request, fds), reply, grouped=False)
 
-    def _watch(self, box: Box, run: Callable[[], None], reply: socket.socket, grouped: bool = True) -> None:
+    def _watch(
+        self,
+        box: Box,
+        run: Callable[[], None],
+        reply: socket.socket,
+        grouped: bool = True,
+        limit: Callable[[], None] = own_capabilities,
+    ) -> None:
         """Let `run` go on inside; what keeps it from beginning, and its end, are said on `reply`."""
-        pid = self._enter(box, run, lambda error: self._refuse(reply, error), grouped)
+        pid = self._enter(box, run, lambda error: self._refuse(reply, error), grouped, limit)
         self._waiting[pid] = reply
 
     def _snapshots(self, box: Box, request: dict[str, Any], reply: socket.socket) -> None:
@@ -418,15 +426,22 @@ class Launcher:
         os.execv(self._settings["bwrap"], ["bwrap", "--args", str(hidden), "--", *KEEPER])
 
     def _enter(
-        self, box: Box, run: Callable[[], None], report: Callable[[Exception], None], grouped: bool = True
+        self,
+        box: Box,
+        run: Callable[[], None],
+        report: Callable[[Exception], None],
+        grouped: bool = True,
+        limit: Callable[[], None] = own_capabilities,
     ) -> int:
         """Fork a child inside the sandbox's namespaces and control group; it runs `run` and ends.
 
-        Without `grouped` it may run although the group's limits are used up.
+        Without `grouped` it may run although the group's limits are used up. `limit` takes from the child, once inside,
+        what the sandbox's own programs may not do.
         """
 
         def body() -> None:
             box.enter(grouped)
+            limit()
             run()
 
         if not self._settings["root"]:
@@ -465,6 +480,11 @@ class Launcher:
         finally:
             if box.group is not None:
                 box.group.stop_forks(False, box.pids)
+
+
+def _set_apart(request: dict[str, Any]) -> None:
+    apart.seclude(request["hidden"])
+    apart.keep_apart()
 
 
 def main() -> None:

@@ -38,6 +38,8 @@ KEEPER = (
 It reaps what others leave; in dash only `jobs` does so without waiting.
 """
 
+_OPEN_TREE, _MOVE_MOUNT = 428, 429  # the same numbers on every architecture
+_OPEN_TREE_CLONE, _AT_EMPTY_PATH, _AT_RECURSIVE, _AT_FDCWD, _F_EMPTY = 1, 0x1000, 0x8000, -100, 4
 _SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 _LIBC_SIGNALS = (32, 33)
 _RT_SIGACTION = 13 if os.uname().machine == "x86_64" else 134
@@ -47,14 +49,32 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def call(name: str, *args: Any) -> None:
     """Call a libc function that returns -1 on error."""
-    if getattr(libc, name)(*args) == -1:
-        code = ctypes.get_errno()
-        raise OSError(code, f"{name}: {os.strerror(code)}")
+    _called(name, getattr(libc, name)(*args))
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
     """Mount a file system."""
     call("mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode())
+
+
+def clone_mount(fd: int) -> int:
+    """Return a descriptor of a copy of what is mounted from an open place downwards, mounted nowhere itself yet."""
+    flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_EMPTY_PATH | _AT_RECURSIVE
+    return int(_called("open_tree", libc.syscall(_OPEN_TREE, fd, b"", flags)))
+
+
+def attach_mount(fd: int, target: str) -> None:
+    """Mount what `clone_mount` made."""
+    _called(
+        "move_mount", libc.syscall(_MOVE_MOUNT, fd, b"", _AT_FDCWD, target.encode("utf-8", "surrogateescape"), _F_EMPTY)
+    )
+
+
+def _called(name: str, result: int) -> int:
+    if result == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{name}: {os.strerror(code)}")
+    return result
 
 
 def default_signals() -> None:
@@ -75,12 +95,12 @@ def open_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def own_capabilities() -> None:
-    """Reduce this process, for good, to `KEPT_CAPABILITIES`."""
+def own_capabilities(*more: int) -> None:
+    """Reduce this process, for good, to `KEPT_CAPABILITIES` and `more`."""
     for capability in range(LAST_CAPABILITY + 1):
-        if capability not in KEPT_CAPABILITIES:
+        if capability not in (*KEPT_CAPABILITIES, *more):
             libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # EINVAL above the kernel's last one
-    kept = sum(1 << capability for capability in KEPT_CAPABILITIES)
+    kept = sum(1 << capability for capability in (*KEPT_CAPABILITIES, *more))
     header = struct.pack("Ii", 0x20080522, 0)
     low, high = kept & 0xFFFFFFFF, kept >> 32
     call("capset", header, struct.pack("6I", low, low, 0, high, high, 0))
