@@ -399,7 +399,3 @@ def folder_digest(folder: Path) -> str:
         total.update(f"{name}\0{int(item.executable)}\0{len(item.content)}\0".encode())
         total.update(item.content)
     return total.hexdigest()
-
-
-def _read_if_there(path: Path) -> str | None:
-    return _read(path) if path.is_file() else None
