@@ -69,6 +69,16 @@ def apart_from_root(box: Sandbox) -> None:
 
 
 @cases.in_sandbox
+def apart_from_links(box: Sandbox) -> None:
+    """Links that others put where its folders will be lead nowhere."""
+    output(box, "rm -rf /logs; mkdir /trap; ln -s /trap /logs; ln -s /trap /tests", user=0)
+    done = _run(box, f"echo 1 >{_REWARD}; echo /tests/* /trap/*")
+    if done is not None:
+        equal((done[0].text, done[1][_REWARD]), ("/tests/test.sh /trap/*\n", b"1\n"))
+        equal(output(box, "ls /trap"), "")
+
+
+@cases.in_sandbox
 def apart_beside_the_living(box: Sandbox) -> None:
     """It meets the programs that run inside: by network, by files that they write, and by their numbers."""
     live = "perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(Listen => 5, LocalAddr => q(127.0.0.1:8123)); "

@@ -26,7 +26,7 @@ _DATA = re.compile(
 _LED_BY = re.compile(
     r"/etc/(ld\.so\.(preload|conf)|ld\.so\.conf\.d/.*|alternatives/.*|python[\d.]*/.*|perl/.*)"
     r"|/(conftest\.py|\.?pytest\.(ini|toml)|tox\.ini|setup\.(cfg|py)|pyproject\.toml)"
-    r"|/(tests|logs/verifier)(/.*)?"
+    r"|/logs|/(tests|logs/verifier)(/.*)?"
     r"|.*/(sitecustomize|usercustomize)(\.py|\.so|\.[\w.-]+\.so|/.*)?"
 )
 _CODE_FOLDER = re.compile(r".*/(site-packages|dist-packages|python3?[\d.]*|lib-dynload)")

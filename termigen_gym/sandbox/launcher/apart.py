@@ -76,7 +76,10 @@ class _Places:
             fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=inside)
             found = os.fstat(fd)
             target = os.readlink("", dir_fd=fd) if stat.S_ISLNK(found.st_mode) else ""
-            leads = stat.S_ISDIR(found.st_mode) and any(one.startswith(f"{path}/") for one in self._hidden)
+            leads = any(one.startswith(f"{path}/") for one in self._hidden)
+            if leads and not stat.S_ISDIR(found.st_mode):
+                os.close(fd)  # a link, say, to where others could reach what is to be hidden
+                continue
             mounted = -1 if leads or target else clone_mount(fd)
             os.close(fd)
             self._found.append((path, mounted, found, target))
