@@ -1,0 +1,13 @@
+"""Our task folders: each is whole by itself, so what they share they hold as copies."""
+
+from __future__ import annotations
+
+import pytest
+
+from termigen_gym.catalog import roots
+
+
+@pytest.mark.parametrize("name", ["nobody.py", "fragment.py"])
+def test_copies_of_a_helper_are_the_same(name: str) -> None:
+    texts = {path.read_bytes() for path in roots()[0].glob(f"*/*/tests/{name}")}
+    assert len(texts) == 1
