@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..errors import TooLarge, VerifierError
-from ..sandbox.base import Change, Sandbox
+from ..sandbox.base import OUTPUT_LIMIT, Change, Sandbox
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -24,22 +24,25 @@ _DATA = re.compile(
     r"|/usr/(local/)?(src|include|games)/.*"
 )
 _LED_BY = re.compile(
-    r"/etc/(ld\.so\.(preload|conf)|ld\.so\.conf\.d/.*|alternatives/.*|python[\d.]*/.*|perl/.*)"
+    r"(?s)/etc/(ssl/openssl\.cnf|ld\.so\.(preload|conf)|ld\.so\.conf\.d/.*|alternatives/.*|python[\d.]*/.*|perl/.*)"
     r"|/(conftest\.py|\.?pytest\.(ini|toml)|tox\.ini|setup\.(cfg|py)|pyproject\.toml)"
     r"|/logs|/(tests|logs/verifier)(/.*)?"
-    r"|.*/(sitecustomize|usercustomize)(\.py|\.so|\.[\w.-]+\.so|/.*)?"
+    r"|.*/(sitecustomize|usercustomize|apport_python_hook)(\.py|\.so|\.[\w.-]+\.so|/.*)?"
+    r"|.*/lib/python3\d+\.zip(/.*)?"
 )
-_CODE_FOLDER = re.compile(r".*/(site-packages|dist-packages|python3?[\d.]*|lib-dynload)")
-_PATH_FILE = re.compile(r".*\.pth")
+_CODE_FOLDER = re.compile(r"(?s).*/(site-packages|dist-packages|python3?[\d.]*|lib-dynload)")
+_PATH_FILE = re.compile(r"(?s).*\.pth")
 _RUNS_CODE = re.compile(rb"^import[ \t]", re.MULTILINE)
-_ENTRY_POINTS = re.compile(r".*\.(dist|egg)-info/entry_points\.txt")
-_PLUGIN = re.compile(rb"^\[pytest11\]", re.MULTILINE)
-_LIBRARY = re.compile(r".*\.so(\.[\d.]+)?")
-_CACHES = re.compile(r".*/__pycache__/.*|.*\.pyc|/etc/ld\.so\.cache")
+_ENTRY_POINTS = re.compile(r"(?s).*\.(dist|egg)-info/entry_points\.txt")
+_PLUGIN = re.compile(rb"^\s*\[\s*pytest11\s*\]", re.MULTILINE)
+_LIBRARY = re.compile(r"(?s).*\.so(\.[\d.]+)?")
+_CACHES = re.compile(r"(?s).*/__pycache__/.*|.*\.pyc|/etc/ld\.so\.cache")
 _LOADER = "/etc/ld.so.cache"
 _LDCONFIG = ["/sbin/ldconfig"]
 _LDCONFIG_S = 60.0
-_LEADS_TO = ("/tests", "/logs/verifier", "/proc")
+_LEADS_TO = ("/tests", "/logs/verifier", "/proc", "/dev")
+_DEVICES = re.compile(r"/dev/(null|zero|full|u?random|tty|std(in|out|err))")
+_AROUND = re.compile(r"(?s).*[^/.][^/]*/+\.\.(/.*)?")
 _MOST = 5000
 
 
@@ -112,9 +115,9 @@ class _Rules:
             return self._has_module(name)
         module = _module(path)
         if module and _PATH_FILE.fullmatch(name):
-            return _RUNS_CODE.search(self._content(path)) is not None
-        if module and _ENTRY_POINTS.fullmatch(path):
-            return _PLUGIN.search(self._content(path)) is not None
+            return self._holds(path, _RUNS_CODE)
+        if _ENTRY_POINTS.fullmatch(path):
+            return self._holds(path, _PLUGIN)
         if module:
             return self._has_module(module)
         if _LIBRARY.fullmatch(name):
@@ -138,14 +141,21 @@ class _Rules:
         change = self._changes.get(path)
         return self._sandbox.read(path, 1) is not None if change is None else change.kind != "added"
 
-    def _content(self, path: str) -> bytes:
-        return self._sandbox.read(path) or b""
+    def _holds(self, path: str, pattern: re.Pattern[bytes]) -> bool:
+        """Whether a file has a line that a pattern describes, or is too long to tell."""
+        content = self._sandbox.read(path) or b""
+        return len(content) >= OUTPUT_LIMIT or pattern.search(content) is not None
 
 
 def _leads(path: str, target: str) -> bool:
-    """Whether a link leads to where the tests and their verdict will be."""
+    """Whether a link leads to where the tests and their verdict will be, or to where it can't be told by its text.
+
+    That is so where it goes into a folder, which may be a link itself, and up again.
+    """
     led = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-    return led == "/" or any(f"{led}/".startswith(f"{place}/") for place in _LEADS_TO)
+    if led == "/" or _AROUND.fullmatch(target):
+        return True
+    return any(f"{led}/".startswith(f"{place}/") for place in _LEADS_TO) and not _DEVICES.fullmatch(led)
 
 
 def _module(path: str) -> str:

@@ -1,7 +1,7 @@
 """Verifies the delivered protocol sides with Spin, in surroundings and with opposite sides of our own.
 
-The agent's link.pml is not used. Our names are others, so the two sides cannot reach around their channels,
-and broken sides go through the same verification to show that it can fail.
+The agent's link.pml is not used. Our names are others, so the two sides cannot reach around their channels.
+All runs as nobody. That the verification can fail is shown by the mutants of solution/variants.toml.
 """
 
 import functools
@@ -183,11 +183,6 @@ def mine(name):
     return {"sender.pml": "Sender", "receiver.pml": "Receiver"}[name], plain(name)
 
 
-def original(name):
-    text = (ORIGINAL / name).read_text()
-    return {"sender.pml": "Sender", "receiver.pml": "Receiver"}[name], text
-
-
 OURS = {"sender": ("ZzSender", OUR_SENDER), "receiver": ("ZzReceiver", OUR_RECEIVER)}
 
 
@@ -235,10 +230,3 @@ def test_sender_uses_its_window():
     """A run exists in which three frames are under way before any acknowledgement when the window is three."""
     verdict = verify(mine("sender.pml"), OURS["receiver"], [(3, 4)], claim="[] (zz_fresh < 3)", losses=0, early=0)
     assert verdict.errors >= 1, "no run has three frames under way"
-
-
-def test_verification_can_fail():
-    """The same verification refuses the delivered sides."""
-    sizes = [(1, 2), (2, 3), (3, 4)]
-    assert verify(original("sender.pml"), OURS["receiver"], sizes).errors >= 1
-    assert verify(OURS["sender"], original("receiver.pml"), sizes).errors >= 1
