@@ -477,8 +477,7 @@ CHEATS: tuple[Cheat, ...] = (
         "debugger",
         "traces the tests and makes them leave with 0",
         (_background(_PTRACE),),
-        on=("plain", "server"),
-        scores="plain",
+        on=("plain", "server"),  # it must catch them in time: no certain success anywhere
     ),
     Cheat(
         "traps",

@@ -68,8 +68,15 @@ def audit(engine: Engine, folder: Path, *, test_sh: str, variants: str = VARIANT
     return report
 
 
-@pytest.mark.parametrize("mode", ["separate", "shared"])
-def test_strong_tests_pass_an_audit(engine: Engine, tmp_path: Path, mode: str) -> None:
+def test_strong_tests_pass_an_audit(engine: Engine, tmp_path: Path) -> None:
+    passes(engine, tmp_path, "separate")
+
+
+def test_strong_tests_in_place_pass_an_audit(one_engine: Engine, tmp_path: Path) -> None:
+    passes(one_engine, tmp_path, "shared")
+
+
+def passes(engine: Engine, tmp_path: Path, mode: str) -> None:
     report = audit(engine, tmp_path / "sums", test_sh=STRONG, mode=mode)
     assert report.ok, report
     assert report.checks["flakes"].figures == {"runs": 10, "flaky": 0}
@@ -106,9 +113,9 @@ why = "it is rejected"
 
 
 @pytest.fixture(scope="module")
-def weak(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finding]:
+def weak(one_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finding]:
     folder = tmp_path_factory.mktemp("weak") / "sums"
-    return dict(audit(engine, folder, test_sh=WEAK, variants=WRONG_VARIANTS).checks)
+    return dict(audit(one_engine, folder, test_sh=WEAK, variants=WRONG_VARIANTS).checks)
 
 
 @pytest.mark.parametrize(
@@ -131,16 +138,16 @@ def test_what_is_called_harmless_is_not_counted(weak: dict[str, Finding]) -> Non
     assert "drop/3" not in weak["mutants"].detail
 
 
-def test_an_unsolved_task_is_not_compared(engine: Engine, tmp_path: Path) -> None:
-    report = audit(engine, tmp_path / "sums", test_sh="echo 0.5 > /logs/verifier/reward.txt\n")
+def test_an_unsolved_task_is_not_compared(one_engine: Engine, tmp_path: Path) -> None:
+    report = audit(one_engine, tmp_path / "sums", test_sh="echo 0.5 > /logs/verifier/reward.txt\n")
     assert "run/1: expected reward 1, found 0.5" in report.checks["flakes"].detail
     for name in ("prefixes", "mutants", "equivalents"):
         assert "expected the solution to earn 1, found that no run did" in report.checks[name].detail
 
 
-def test_a_verifier_without_a_verdict_rejects_nothing(engine: Engine, tmp_path: Path) -> None:
+def test_a_verifier_without_a_verdict_rejects_nothing(one_engine: Engine, tmp_path: Path) -> None:
     report = audit(
-        engine, tmp_path / "sums", test_sh=STRONG.replace("echo 0 >", "true >").replace("reward.txt\n", "x\n")
+        one_engine, tmp_path / "sums", test_sh=STRONG.replace("echo 0 >", "true >").replace("reward.txt\n", "x\n")
     )
     assert "no verdict: " in report.checks["mutants"].detail
     assert report.checks["mutants"].figures["score"] == 0.0
