@@ -90,6 +90,16 @@ def test_the_reward_is_what_the_env_was_made_for(
         assert (len(passed), len(info["verdict"]["tests"])) == (len(text), 4)
 
 
+def test_what_tested_programs_print_counts_for_no_test(make: Make, tmp_path: Path) -> None:
+    printed = "\n".join([*(f"PASSED /tests/test_it.py::test_{n}" for n in range(9)), "FAILED x"])
+    program = PYTEST.replace("    assert", f"    print({printed!r})\n    assert")
+    env = make(write_task(tmp_path / "t", test_sh=program), reward="fraction")
+    env.reset(seed=1)
+    env.step("echo 01 > /app/out.txt")
+    _, reward, _, _, info = env.step("exit")
+    assert (reward, len(info["verdict"]["tests"])) == (0.5, 4)
+
+
 @pytest.mark.parametrize(("kind", "reward"), [("verifier", 0.5), ("binary", 0.0), ("fraction", 0.5)])
 def test_a_reward_between_is_kept_or_not(make: Make, tmp_path: Path, kind: str, reward: float) -> None:
     env = make(write_task(tmp_path / "t", test_sh="echo 0.5 > /logs/verifier/reward.txt\n"), reward=kind)
@@ -161,10 +171,19 @@ def test_in_separate_mode_hooks_collect_what_only_lives_where_the_agent_was(make
     assert env.step("exit")[1] == 1.0
 
 
-def test_too_large_an_artifact_is_none(make: Make, tmp_path: Path) -> None:
-    env = make(write_task(tmp_path / "t", toml=f'artifacts = ["/app/out.txt"]\n{SEPARATE}'))
+@pytest.mark.parametrize("artifact", ["/app/out.txt", "/app"])
+def test_too_large_an_artifact_is_none(make: Make, tmp_path: Path, artifact: str) -> None:
+    env = make(write_task(tmp_path / "t", toml=f'artifacts = ["{artifact}"]\n{SEPARATE}'))
     env.reset(seed=1)
     env.step("echo done > out.txt; truncate -s 300M out.txt")
+    assert env.step("exit")[1] == 0.0
+
+
+@pytest.mark.parametrize("toml", [SEPARATE, "[metadata]\nprocesses_survive = false\n", ""])
+def test_who_removes_the_working_directory_earns_what_the_tests_say(make: Make, tmp_path: Path, toml: str) -> None:
+    env = make(write_task(tmp_path / "t", toml=f'artifacts = ["/app"]\n{toml}'))
+    env.reset(seed=1)
+    env.step("rm -rf /app")
     assert env.step("exit")[1] == 0.0
 
 

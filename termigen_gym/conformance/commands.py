@@ -154,9 +154,14 @@ def unknown_user(box: Sandbox) -> None:
 
 @cases.in_sandbox
 def directories(box: Sandbox) -> None:
-    """A command runs in the image's WORKDIR or in the directory asked for."""
+    """A command runs in the image's WORKDIR, in "/" where that is gone, or in the directory asked for."""
     equal(box.exec(["pwd"], timeout_s=TIMEOUT_S).text, "/work/a b\n")
     equal(box.exec(["pwd"], timeout_s=TIMEOUT_S, cwd="/var/log").text, "/var/log\n")
+    output(box, "rm -r /work", user=0)
+    equal(box.exec(["pwd"], timeout_s=TIMEOUT_S).text, "/\n")
+    equal(box.exec(["pwd"], timeout_s=TIMEOUT_S, clean_env=True).text, "/\n")
+    with raises(SandboxError, "a directory that is not there"):
+        box.exec(["pwd"], timeout_s=TIMEOUT_S, cwd="/work")
 
 
 @cases.in_sandbox

@@ -246,7 +246,7 @@ class Sandbox(ABC):
             argv: the program and its arguments; no shell is involved.
             timeout_s: seconds; when they are spent the command's processes are killed inside the sandbox.
             user: name, uid or "uid:gid"; None for the image's USER.
-            cwd: None for the image's WORKDIR.
+            cwd: None for the image's WORKDIR, or "/" where that is gone.
             env: added to the image's ENV, or alone with `clean_env`.
             clean_env: start from an empty environment.
 

@@ -567,7 +567,7 @@ class BubblewrapSandbox(Sandbox):
             "box": self._name,
             "user": self.image.user if user is None else str(user),
             "cwd": cwd or self.image.workdir,
-            "cwd_or_root": False,
+            "cwd_or_root": cwd is None,
             "env": {**({} if clean_env else self._env), **(env or {})},
             "clean_env": clean_env,
             "rlimits": self._rlimits,

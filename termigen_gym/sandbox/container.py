@@ -78,12 +78,12 @@ class DockerSandbox(Sandbox):
         mark = inside.new_mark()
         if clean_env:
             path = (env or {}).get("PATH") or self.image.env.get("PATH") or inside.DEFAULT_PATH
-            command = inside.run_clean(argv, mark, env or {}, path)
+            command = inside.run_clean(argv, mark, env or {}, path, cwd or self.image.workdir)
         else:
-            command = inside.run(argv, mark)
+            command = inside.run(argv, mark, cwd or self.image.workdir)
         output = Output(OUTPUT_LIMIT)
         with daemon(self._name):
-            run = self._exec_create(command, user=user, cwd=cwd, env={} if clean_env else env or {})
+            run = self._exec_create(command, user=user, cwd=cwd or "/", env={} if clean_env else env or {})
             with contextlib.closing(self._attach(run)) as stream:
                 ended = drain(stream, output, deadline)
                 code = self._exit_code(run, output, deadline) if ended else None
@@ -116,7 +116,7 @@ class DockerSandbox(Sandbox):
                 "argv": list(argv),
                 "user": self.image.user if user is None else str(user),
                 "cwd": self.image.workdir,
-                "cwd_or_root": False,
+                "cwd_or_root": True,
                 "env": {**own, **(env or {})},
                 "clean_env": False,
                 "rlimits": {"RLIMIT_RSS": mark * 1024, "RLIMIT_CORE": 0},

@@ -29,8 +29,9 @@ _SHELL = (
 )
 
 # Standard error joins standard output here: two streams would reach us in no particular order.
-_RUN = 'ulimit -m {mark} 2>/dev/null; exec "$@" 2>&1'
+_RUN = 'cd "$0" 2>/dev/null || cd /; unset OLDPWD; ulimit -m {mark} 2>/dev/null; exec "$@" 2>&1'
 _RUN_CLEAN = """
+cd "$0" 2>/dev/null || cd /
 ulimit -m {mark} 2>/dev/null
 program=$1; shift
 case $program in */*) ;; *)
@@ -80,15 +81,15 @@ def new_mark() -> int:
     return least + secrets.randbelow(least)
 
 
-def run(argv: Sequence[str], mark: int) -> list[str]:
-    """Return the command that runs `argv` marked."""
-    return ["/bin/sh", "-c", _RUN.format(mark=mark), "sh", *argv]
+def run(argv: Sequence[str], mark: int, cwd: str) -> list[str]:
+    """Return the command that runs `argv` marked, in `cwd` or, where that is gone, in "/"."""
+    return ["/bin/sh", "-c", _RUN.format(mark=mark), cwd, *argv]
 
 
-def run_clean(argv: Sequence[str], mark: int, env: Mapping[str, str], path: str) -> list[str]:
-    """Return the command that runs `argv` marked, with the variables `env` alone; its program is found by `path`."""
+def run_clean(argv: Sequence[str], mark: int, env: Mapping[str, str], path: str, cwd: str) -> list[str]:
+    """Return the command that does so with the variables `env` alone; its program is found by `path`."""
     pairs = shlex.join(f"{key}={value}" for key, value in env.items())
-    return ["/bin/sh", "-c", _RUN_CLEAN.format(mark=mark, path=shlex.quote(path), env=pairs), "sh", *argv]
+    return ["/bin/sh", "-c", _RUN_CLEAN.format(mark=mark, path=shlex.quote(path), env=pairs), cwd, *argv]
 
 
 def kill_marked(mark: int) -> list[str]:

@@ -50,9 +50,9 @@ class Verdict:
 
     @property
     def fraction(self) -> float:
-        """The share of the tests that passed; where the output tells of none, the reward."""
+        """The share of the tests that passed; the reward, where the output tells of none or contradicts it."""
         share = fraction(self.tests)
-        return self.reward if share is None else share
+        return self.reward if share is None or (share == 1) != (self.reward == 1) else share
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""

@@ -19,6 +19,7 @@ REWARD_LIMIT = 4096
 """Bytes that are read of it."""
 
 _CANNOT_RUN = 126
+_SUMMARY_BEGINS = re.compile(r"^=+ short test summary info =+$", re.MULTILINE)
 # The lines of pytest's short summary; a parameter may hold blanks, and what follows " - " is the message.
 _SUMMARY = re.compile(r"^(PASSED|FAILED|ERROR|XFAIL|XPASS) (\S.*?)(?: - .*)?$", re.MULTILINE)
 
@@ -58,7 +59,12 @@ def reward_of(name: str, result: ExecResult, read: Callable[[str, int], bytes | 
 
 
 def outcomes(output: str) -> dict[str, str]:
-    """Return what a short summary of pytest's (its option -rA) says of each test, by name."""
+    """Return what a short summary of pytest's (its option -rA) says of each test, by name.
+
+    What the tests printed, and what printed the programs that they ran, comes before it.
+    """
+    for begin in _SUMMARY_BEGINS.finditer(output):
+        output = begin.string[begin.end() :]
     return {name: outcome.lower() for outcome, name in _SUMMARY.findall(output)}
 
 

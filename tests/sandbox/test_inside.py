@@ -21,7 +21,7 @@ def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 def test_a_command_is_marked_and_otherwise_as_it_was() -> None:
     mark = inside.new_mark()
-    done = run(inside.run(["sh", "-c", 'ulimit -m; echo "$@" >&2; exit 3', "sh", "a b", "c"], mark))
+    done = run(inside.run(["sh", "-c", 'ulimit -m; echo "$@" >&2; exit 3', "sh", "a b", "c"], mark, "/"))
     assert (done.returncode, done.stdout) == (3, f"{mark}\na b c\n")
 
 
@@ -42,7 +42,7 @@ def test_a_clean_command_is_found_by_the_path(tmp_path: Path, program: str, code
     (second / "tool").symlink_to(shutil.which("sh") or "")
     path = f"{first}:{second}:/usr/bin:/bin"
     argv = [program, "-c", 'test "$ONE|$TWO|${HOME-unset}" = "a \'b\'|$(printf "x\\ny")|unset"']
-    done = run(inside.run_clean(argv, inside.new_mark(), {"ONE": "a 'b'", "TWO": "x\ny"}, path))
+    done = run(inside.run_clean(argv, inside.new_mark(), {"ONE": "a 'b'", "TWO": "x\ny"}, path, "/"))
     assert done.returncode == code
 
 
@@ -50,8 +50,8 @@ def test_what_is_marked_is_killed_and_nothing_else() -> None:
     mark, other = inside.new_mark(), inside.new_mark()
     script = "trap '' TERM; (env -i setsid sh -c 'echo $$; exec sleep 1000' &); sleep 1000"
     with (
-        subprocess.Popen(inside.run(["sh", "-c", script], mark), stdout=subprocess.PIPE, text=True) as marked,
-        subprocess.Popen(inside.run(["sleep", "1000"], other)) as spared,
+        subprocess.Popen(inside.run(["sh", "-c", script], mark, "/"), stdout=subprocess.PIPE, text=True) as marked,
+        subprocess.Popen(inside.run(["sleep", "1000"], other, "/")) as spared,
     ):
         assert marked.stdout is not None
         orphan = os.pidfd_open(int(marked.stdout.readline()))
