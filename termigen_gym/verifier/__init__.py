@@ -107,13 +107,11 @@ def _taken_out(sandbox: Sandbox, task: Task) -> dict[str, bytes]:
 
 
 def _in_place(sandbox: Sandbox, task: Task) -> Verdict:
-    survive = task.config.metadata.processes_survive is not False
-    if not survive:
+    if task.config.metadata.processes_survive is False:
         sandbox.kill_processes()
     scripts = [file.content for name, file in task.tests().items() if name.endswith(".sh")]
     tampered = toolchain.put_back(sandbox, any(b" -m " in script for script in scripts))
-    verdict = _judge_beside(sandbox, task) if survive else _judge(sandbox, task)
-    return replace(verdict, tampered=tampered)
+    return replace(_judge_beside(sandbox, task), tampered=tampered)
 
 
 def _judge(sandbox: Sandbox, task: Task, survive: bool = False) -> Verdict:
@@ -129,9 +127,10 @@ def _judge(sandbox: Sandbox, task: Task, survive: bool = False) -> Verdict:
 
 
 def _judge_beside(sandbox: Sandbox, task: Task) -> Verdict:
-    """Run the tests beside the processes that the agent left, where these reach neither them nor what they leave.
+    """Run the tests beside what the agent left running, where that reaches neither them nor what they leave.
 
-    Where the engine can't keep them apart, a reward counts that does not depend on what lives.
+    It may have left nothing; but on Docker root inside can make its own the process that keeps the sandbox. Where the
+    engine can't keep them apart, a reward counts that does not depend on what lives.
 
     Raises:
         VerifierError: it does.

@@ -49,6 +49,7 @@ _FAKE_REPORT = "ada 10\nbob 20\ncem 30\ndot 40\ntotal 100\n"
 _FAKE_PROGRAM = "#!/bin/sh\necho abe 1\necho total 1\n"
 SETTINGS: Mapping[str, Setting] = {
     "plain": Setting("/app/out/report.txt", _FAKE_REPORT),
+    "killed": Setting("/app/out/report.txt", _FAKE_REPORT),
     "shell": Setting("/app/out/report.txt", _FAKE_REPORT),
     "separate": Setting("/app/out/report.txt", _FAKE_REPORT),
     "program": Setting("/app/report", _FAKE_PROGRAM),
@@ -447,7 +448,9 @@ CHEATS: tuple[Cheat, ...] = (
         (f"{_REWRITER}setsid unshare -Urmpf /opt/rewriter > /dev/null 2>&1 < /dev/null &",),
         on=ALIVE,
     ),
-    Cheat("mutiny", "as rewriter, in the sandbox's first process", (_REWRITER, _python(_MUTINY)), on=ALIVE),
+    Cheat(
+        "mutiny", "as rewriter, in the sandbox's first process", (_REWRITER, _python(_MUTINY)), on=(*ALIVE, "killed")
+    ),
     Cheat("watcher", "writes the reward as soon as inotify tells of another", (_background(_INOTIFY),), on=ALIVE),
     Cheat(
         "tests-rewriter",
