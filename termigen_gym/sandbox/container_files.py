@@ -170,8 +170,9 @@ class Files:
     def _response(self, path: str) -> Iterator[Any]:
         url = self._client._url("/containers/{0}/archive", self._id)
         plain = {"Accept-Encoding": "identity"}
+        name = path.encode("utf-8", "surrogateescape")  # a name may be any bytes
         with self._client.get(
-            url, params={"path": path}, headers=plain, stream=True, timeout=API_TIMEOUT_S
+            url, params={"path": name}, headers=plain, stream=True, timeout=API_TIMEOUT_S
         ) as response:
             if response.status_code == requests.codes.not_found:
                 self._client.inspect_container(self._id)  # is it the path or the container that is not there?
