@@ -16,7 +16,7 @@ import pytest
 from termigen_gym.collect import collect
 from termigen_gym.env import TerminalEnv
 from termigen_gym.episode import Episode
-from termigen_gym.errors import SandboxError, StoreError, TermigenError
+from termigen_gym.errors import StoreError, TermigenError
 from termigen_gym.plan import Plan
 from termigen_gym.registration import register_all
 from termigen_gym.sandbox.base import Engine
@@ -164,7 +164,7 @@ def test_the_image_is_deleted_between_two_episodes(
     family.expect(before)
 
 
-def test_the_sandbox_s_disk_is_full(env: RecordEpisodes, engine: Engine, family: Family, tmp_path: Path) -> None:
+def test_the_sandbox_s_disk_is_full(env: RecordEpisodes, family: Family, tmp_path: Path) -> None:
     before = family.stock()
     env.reset(seed=2)
     assert env.step("head -c 80M /dev/zero > /opt/big")[4]["exit_code"] != 0
@@ -172,12 +172,7 @@ def test_the_sandbox_s_disk_is_full(env: RecordEpisodes, engine: Engine, family:
     assert env.step("exit")[1] == 1.0
     env.reset(seed=3)
     env.step("head -c 80M /dev/zero > /opt/big")
-    if isinstance(engine, DockerEngine):  # caps single files: there is room for the tests
-        assert env.step("exit")[1] == 0.0
-    else:
-        with pytest.raises(SandboxError, match="No space left"):
-            env.step("exit")
-        assert episodes(tmp_path)[-1].ended == "error"
+    assert env.step("exit")[1] == 0.0  # the tests have room of their own
     assert len(episodes(tmp_path)[-1].steps) >= 1
     family.expect(before)
 
