@@ -60,6 +60,7 @@ def fork_by_way(pidfd: int, run: Callable[[], None], report: Callable[[Exception
             call("setns", pidfd, CLONE_NEWPID)
             pid = os.fork()
             if pid == 0:
+                os.close(write_end)  # its end is waited for, and not every child executes a program
                 child(run, report)
             os.write(write_end, str(pid).encode())
         except OSError as error:
