@@ -31,7 +31,16 @@ _FOLDER, _SYMLINK = 1 << 31, 1 << 27
 _NOT_REGULAR = _FOLDER | _SYMLINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
 _NOT_THERE = ("not a directory", "too many links", "too many levels of symbolic links", "file name too long")
 _CHANGED, _ADDED, _REMOVED = range(3)  # what the daemon calls them
-_OF_THE_ENGINE = ("/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab")
+_OF_THE_ENGINE = (
+    "/dev",
+    "/proc",
+    "/sys",
+    "/etc/hosts",
+    "/etc/hostname",
+    "/etc/resolv.conf",
+    "/etc/mtab",
+    "/run/.containerenv",
+)
 
 
 class Files:
@@ -105,8 +114,11 @@ class Files:
                     packing.tree(top, path)
                     continue
                 with daemon(f"{self._name}: fetch {path}"), self._archive(path, follow=not as_is) as response:
-                    if response is not None:
-                        packing.members(response.raw, posixpath.normpath(path))
+                    if response is None:
+                        continue
+                    stat = _stat(response)
+                    link = stat["linkTarget"] if stat["mode"] & _SYMLINK else ""
+                    packing.members(response.raw, posixpath.normpath(path), link)
         return out.getvalue()
 
     def changes(self, below: Sequence[str]) -> dict[str, Change]:

@@ -120,12 +120,20 @@ class Packing:
         finally:
             os.close(fd)
 
-    def members(self, archive: IO[bytes], path: str) -> None:
-        """Add, as what lies at `path`, what a stream brings: a tar archive whose first member it is."""
+    def members(self, archive: IO[bytes], path: str, link: str = "") -> None:
+        """Add, as what lies at `path`, what a stream brings: a tar archive whose first member it is.
+
+        Where that ought to be a `link` and is none, as Podman writes what it leads to, it becomes one.
+        """
         root = ""
         with tarfile.open(fileobj=archive, mode="r|") as members:
             for member in members:
                 name = member.name.rstrip("/")
+                if link and not root and not member.issym():
+                    member = tarfile.TarInfo(path.lstrip("/"))
+                    member.type, member.mode, member.linkname = tarfile.SYMTYPE, 0o777, link
+                    self._add(member)
+                    return
                 root = root or name
                 below = posixpath.relpath(name, root)
                 member.name = path.lstrip("/") if below == "." else f"{path.lstrip('/')}/{below}"
