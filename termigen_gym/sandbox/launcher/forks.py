@@ -8,9 +8,11 @@ import signal
 import tarfile
 from collections.abc import Callable
 
-from .system import CLONE_NEWPID, CLONE_NEWUSER, Refused, call, default_signals
+from .system import CLONE_NEWPID, CLONE_NEWUSER, Refused, call
 
 _MADE = b"made"
+# A terminal's Ctrl-C is the owner's affair, whose end is ours; whoever asked for something may be gone by the answer.
+IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
 
 
 def identity_userns() -> int:
@@ -80,7 +82,8 @@ def child(run: Callable[[], None], report: Callable[[Exception], None]) -> None:
     code = 126
     try:
         signal.set_wakeup_fd(-1)
-        default_signals()
+        for number in (*IGNORED, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
         run()
         code = 0
     except (OSError, ValueError, KeyError, Refused, tarfile.TarError) as error:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import apart, changes, inside, snapshots
-from .forks import child, fork_by_way, identity_userns, read_all, say
+from .forks import IGNORED, child, fork_by_way, identity_userns, read_all, say
 from .groups import ControlGroup, control_group_places, remove_left_groups
 from .network import Slirp
 from .system import (
@@ -115,8 +115,8 @@ class Launcher:
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_write)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for name in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-            signal.signal(name, signal.SIG_IGN)  # a terminal's Ctrl-C is the owner's affair; its end is ours
+        for number in IGNORED:
+            signal.signal(number, signal.SIG_IGN)
         call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what a killed bubblewrap leaves comes to us to be reaped
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
