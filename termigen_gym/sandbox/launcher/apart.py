@@ -8,6 +8,7 @@ these lies where they can reach it.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import stat
@@ -28,7 +29,7 @@ from .system import (
     mount,
     own_capabilities,
 )
-from .tree import open_file, open_tree, parts
+from .tree import name_of, open_file, open_tree, parts
 
 # One more capability than any program inside has, of no use there: whoever lacks it may not trace, or look into, a
 # process that has it. Docker's containers have AUDIT_WRITE as well: whoever looks into them needs that.
@@ -46,9 +47,8 @@ def seclude(hidden: Sequence[str]) -> None:
     """
     call("unshare", CLONE_NEWNS)
     mount("none", "/", "", MS_REC | MS_PRIVATE, "")
-    root = open_tree("/")
-    places = _Places(root, hidden)
-    places.open("")
+    places = _Places(hidden)
+    places.open("", open_tree("/"))
     mount("tmpfs", _STAGE, "tmpfs", MS_NODEV, _SIZE)  # on a mount: what is no folder of theirs they can't remove
     places.mount(_STAGE)
     os.chroot(_STAGE)
@@ -58,34 +58,34 @@ def seclude(hidden: Sequence[str]) -> None:
 class _Places:
     """What is to be mounted, opened before the stage hides a part of it."""
 
-    def __init__(self, root: int, hidden: Sequence[str]) -> None:
-        self._root = root
+    def __init__(self, hidden: Sequence[str]) -> None:
         self._hidden = hidden
         self._found: list[tuple[str, int, os.stat_result, str]] = []
 
-    def open(self, folder: str) -> None:
-        """Open what is in a folder on the way to a hidden one."""
-        inside = os.open(f".{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._root)
+    def open(self, folder: str, place: int) -> None:
+        """Open what is in a folder on the way to a hidden one; what goes meanwhile is left out."""
+        inside = os.open(name_of(place), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         names = os.listdir(inside)
         if len(names) > _MOST_ENTRIES:
             raise Refused(f"expected at most {_MOST_ENTRIES} entries in {folder or '/'}, found {len(names)}")
         for name in names:
             path = f"{folder}/{name}"
-            if path in self._hidden:
-                continue
-            fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=inside)
+            if path not in self._hidden:
+                with contextlib.suppress(FileNotFoundError):
+                    self._entry(path, os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=inside))
+        os.close(inside)
+
+    def _entry(self, path: str, fd: int) -> None:
+        try:
             found = os.fstat(fd)
             target = os.readlink("", dir_fd=fd) if stat.S_ISLNK(found.st_mode) else ""
-            leads = any(one.startswith(f"{path}/") for one in self._hidden)
-            if leads and not stat.S_ISDIR(found.st_mode):
-                os.close(fd)  # a link, say, to where others could reach what is to be hidden
-                continue
-            mounted = -1 if leads or target else clone_mount(fd)
+            if not any(one.startswith(f"{path}/") for one in self._hidden):
+                self._found.append((path, -1 if target else clone_mount(fd), found, target))
+            elif stat.S_ISDIR(found.st_mode):  # and no link, say, to where others could reach what is to be hidden
+                self._found.append((path, -1, found, ""))
+                self.open(path, fd)
+        finally:
             os.close(fd)
-            self._found.append((path, mounted, found, target))
-            if leads:
-                self.open(path)
-        os.close(inside)
 
     def mount(self, stage: str) -> None:
         """Mount it all below `stage`."""
