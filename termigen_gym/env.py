@@ -198,6 +198,7 @@ class TerminalEnv(gym.Env[str, str]):
         start = Start.of(
             chosen, image, self._limits(config.environment), config, self._output_limit, bare=bool(self._task.files)
         )
+        self._judging = self._start_of_judge(chosen, image)
         # An entrypoint may look at files of the task: then it must not have run long before they came.
         warm = self._warm_resets and not (self._task.files and image.entrypoint)
         try:
@@ -208,7 +209,6 @@ class TerminalEnv(gym.Env[str, str]):
         self._resets += 1
         if warm and self._resets > 1:
             SPARES.want(self, start, start.spare)
-        self._judging = self._start_of_judge(chosen, image)
         if warm and self._judging is not None:
             SPARES.want(self._verdicts, self._judging, self._judging.spare)
         self._steps = 0

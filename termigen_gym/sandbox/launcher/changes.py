@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from .system import TOO_LARGE, Refused
-from .tree import kind_of, open_at
+from .tree import FOLDER, GONE, kind_of, open_at
 
 MOST = 100_000
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 _WHITEOUT = "whiteout"
 _OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
 
@@ -89,7 +86,7 @@ def found(upper: str, image: Layers, below: Sequence[str]) -> Iterator[tuple[str
 
 def _walk(upper: str, image: Layers, below: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """Yield every entry of the layer that lies below one of the paths: its path, its type, a link's target."""
-    stack = [(os.open(upper, _FOLDER), "", sorted(os.listdir(upper), reverse=True))]
+    stack = [(os.open(upper, FOLDER), "", sorted(os.listdir(upper), reverse=True))]
     try:
         while stack:
             here, path, names = stack[-1]
@@ -104,7 +101,7 @@ def _walk(upper: str, image: Layers, below: Sequence[str]) -> Iterator[tuple[str
             try:
                 there = os.stat(name, dir_fd=here, follow_symlinks=False)
                 if stat.S_ISDIR(there.st_mode):
-                    fd = os.open(name, _FOLDER, dir_fd=here)
+                    fd = os.open(name, FOLDER, dir_fd=here)
                     inside = sorted(os.listdir(fd), reverse=True)
                     stack.append((fd, entry, inside))
                     yield entry, "folder", ""
@@ -115,7 +112,7 @@ def _walk(upper: str, image: Layers, below: Sequence[str]) -> Iterator[tuple[str
                     continue
                 target = os.readlink(name, dir_fd=here) if stat.S_ISLNK(there.st_mode) else ""
             except OSError as error:
-                if error.errno not in _GONE:
+                if error.errno not in GONE:
                     raise
                 continue
             yield entry, _kind(there), target

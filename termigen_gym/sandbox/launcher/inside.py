@@ -146,8 +146,9 @@ def run_fetch(request: dict[str, Any], fds: list[int], tree: str = "/") -> None:
     """Write a tar archive of files and folders to `fds[0]`."""
     limits = request["exclude"], int(request["limit"]), request["pristine"]
     with open(fds[0], "wb", closefd=False) as out, Packing(out, *limits) as packing:
+        top = open_tree(tree)
         for path in request["paths"]:
-            packing.tree(open_tree(tree), path)
+            packing.tree(top, path)
 
 
 def run_read(request: dict[str, Any], fds: list[int]) -> None:

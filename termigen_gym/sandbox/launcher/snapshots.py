@@ -15,14 +15,12 @@ import stat
 from collections.abc import Iterator
 
 from .system import MNT_DETACH, MS_NODEV, Refused, call, mount, open_many_files
-from .tree import remove
+from .tree import FOLDER, GONE, remove
 
 INODES = "1m"
 _KEPT = "snapshots"
 _LINKS = "links"
 _TREE = "tree"
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _AT_ONCE = 1 << 30
 _DIES_S = 30.0
 
@@ -121,7 +119,7 @@ class _Copy:
                 else:
                     self._entry(name, found, here, there)
             except OSError as error:
-                if error.errno not in _GONE:
+                if error.errno not in GONE:
                     raise
 
     def _entry(self, name: str, found: os.stat_result, here: int, there: int) -> None:
@@ -146,9 +144,9 @@ class _Copy:
 
 def _pair(name: str, here: int | None = None, there: int | None = None, target: str = "") -> tuple[int, int, list[str]]:
     """Open a folder, make its copy (in `there` by the same name, or as the path `target`), and list its names."""
-    source = os.open(name, _FOLDER, dir_fd=here)
+    source = os.open(name, FOLDER, dir_fd=here)
     os.mkdir(target or name, 0o700, dir_fd=there)
-    return source, os.open(target or name, _FOLDER, dir_fd=there), os.listdir(source)
+    return source, os.open(target or name, FOLDER, dir_fd=there), os.listdir(source)
 
 
 def _file(name: str, here: int, there: int) -> bool:
@@ -208,7 +206,7 @@ def _attributes_of_name(name: str, here: int, there: int, found: os.stat_result)
 
 @contextlib.contextmanager
 def _opened(folder: str, below: int | None = None) -> Iterator[int]:
-    fd = os.open(folder, _FOLDER, dir_fd=below)
+    fd = os.open(folder, FOLDER, dir_fd=below)
     try:
         yield fd
     finally:

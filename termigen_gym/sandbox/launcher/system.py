@@ -49,7 +49,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def call(name: str, *args: Any) -> None:
     """Call a libc function that returns -1 on error."""
-    _called(name, getattr(libc, name)(*args))
+    called(name, getattr(libc, name)(*args))
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
@@ -60,17 +60,18 @@ def mount(source: str, target: str, kind: str, flags: int, options: str) -> None
 def clone_mount(fd: int) -> int:
     """Return a descriptor of a copy of what is mounted from an open place downwards, mounted nowhere itself yet."""
     flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_EMPTY_PATH | _AT_RECURSIVE
-    return int(_called("open_tree", libc.syscall(_OPEN_TREE, fd, b"", flags)))
+    return int(called("open_tree", libc.syscall(_OPEN_TREE, fd, b"", flags)))
 
 
 def attach_mount(fd: int, target: str) -> None:
     """Mount what `clone_mount` made."""
-    _called(
+    called(
         "move_mount", libc.syscall(_MOVE_MOUNT, fd, b"", _AT_FDCWD, target.encode("utf-8", "surrogateescape"), _F_EMPTY)
     )
 
 
-def _called(name: str, result: int) -> int:
+def called(name: str, result: int) -> int:
+    """Return what a system call returned, or raise the OSError that -1 stands for, about `name`."""
     if result == -1:
         code = ctypes.get_errno()
         raise OSError(code, f"{name}: {os.strerror(code)}")

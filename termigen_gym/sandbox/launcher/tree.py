@@ -8,7 +8,6 @@ files.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import posixpath
@@ -17,10 +16,16 @@ import struct
 import time
 from collections.abc import Iterator, Mapping
 
-from .system import Refused, libc
+from .system import Refused, called, libc
 
 _OPENAT2 = 437  # the same number on every architecture
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS, _RESOLVE_IN_ROOT = 0x02, 0x04, 0x10
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""How a folder is opened by its name in another, to go on from there: no link is followed."""
+
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
+"""What it means that something in a folder was removed, or replaced by another kind of thing, meanwhile."""
+
 _CHUNK = 65536
 _OUT_OF_RESOURCES = (errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSYS, errno.EAGAIN)
 _REMOVAL_S = 60.0
@@ -112,7 +117,7 @@ def remove(parent: int, name: str, depth: int = 0) -> None:
     if depth > _DEEPEST:
         raise Refused(f"expected the image's folders at most {_DEEPEST} deep, found more below {name!r}")
     deadline = time.monotonic() + _REMOVAL_S
-    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    folder = os.open(name, FOLDER, dir_fd=parent)
     try:
         while names := os.listdir(folder):
             if time.monotonic() > deadline:
@@ -128,7 +133,7 @@ def remove(parent: int, name: str, depth: int = 0) -> None:
 
 def _lift(parent: int, name: str, depth: int) -> None:
     """Remove a folder's files, move its folders to `parent`, and remove it."""
-    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    folder = os.open(name, FOLDER, dir_fd=parent)
     try:
         for each in os.listdir(folder):
             if _unlinked(folder, each):
@@ -193,8 +198,4 @@ def open_at(top: int, path: str, flags: int, links: bool = True) -> int:
     """
     resolve = _RESOLVE_IN_ROOT | (_RESOLVE_NO_MAGICLINKS if links else _RESOLVE_NO_SYMLINKS)
     how = struct.pack("QQQ", flags | os.O_CLOEXEC, 0, resolve)
-    fd = int(libc.syscall(_OPENAT2, top, path.encode("utf-8", "surrogateescape"), how, len(how)))
-    if fd < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"{path}: {os.strerror(code)}")
-    return fd
+    return called(path, libc.syscall(_OPENAT2, top, path.encode("utf-8", "surrogateescape"), how, len(how)))
