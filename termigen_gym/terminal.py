@@ -69,7 +69,7 @@ _LATE_READS = 64
 # `set -x`, has its standard error sent away. It begins with a redirection of nothing, then: after an unfinished quote
 # in an eval, bash 5.2 takes no reserved word, as "{" is, for the first word of a line. This one leaves no trace and
 # costs no process, as one of standard input would; a plain line has none, since each costs ten system calls.
-_SET_UP = rb"""stty -echo; set +o emacs +o vi; unset HISTFILE; HISTCONTROL=ignorespace PS0= PS1= PS2= \
+_SET_UP = rb"""set +o emacs +o vi; unset HISTFILE; HISTCONTROL=ignorespace PS0= PS1= PS2= \
 termigen_i=0 termigen_s=0 termigen_c= termigen_w=; termigen_m=$'\036NONCE' termigen_x=$'[\036\037]'; \
 termigen_p=$termigen_m'+:$?:${termigen_i-}:=${termigen_c-}'$'\037\n'; \
 termigen_end() { termigen_s=$?; [[ -t 0 ]] || exec <>/dev/tty; \
@@ -237,7 +237,8 @@ class Terminal:
         self._view = View()
         deadline = time.monotonic() + _OPENING_S
         set_up = _SET_UP.replace(b"\\\n", b"").replace(b"NONCE", nonce[:9] + b"''" + nonce[9:])
-        found = drive(self._type(b" %s\n" % set_up, deadline)) or drive(self._wait(deadline, ask=False))
+        quiet = b"stty -echo; " if self._shell.echoes else b""
+        found = drive(self._type(b" %s%s\n" % (quiet, set_up), deadline)) or drive(self._wait(deadline, ask=False))
         output = self._capture.take()
         if found is None or found == "eof":
             self._shell.close()

@@ -63,10 +63,14 @@ class TypedShell:
 def typed_shell(
     box: Sandbox, *, user: str | int | None = None, cwd: str | None = None, env: Mapping[str, str] | None = None
 ) -> Iterator[TypedShell]:
-    """Open a shell, and close it twice."""
+    """Open a shell whose terminal shows what is typed, and close it twice."""
     shell = box.open_shell(user=user, cwd=cwd, env=env or {})
+    typed = TypedShell(shell)
     try:
-        yield TypedShell(shell)
+        if not shell.echoes:
+            typed.type("stty echo; echo '[echo'' on]'")
+            typed.await_output("[echo on]")
+        yield typed
     finally:
         shell.close()
         shell.close()

@@ -153,7 +153,13 @@ class Change:
 
 
 class Shell(ABC):
-    """The byte stream of an interactive bash on a terminal of its own inside a sandbox."""
+    """The byte stream of an interactive bash on a terminal of its own inside a sandbox.
+
+    Attributes:
+        echoes: whether the terminal still shows what is typed when the shell begins.
+    """
+
+    echoes = True
 
     @abstractmethod
     def fileno(self) -> int:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import EngineMissing, SandboxDied, SandboxError, TooLarge
+from ..screen import COLUMNS, LINES
 from .allowlist import Allowlist
 from .base import (
     FETCH_LIMIT,
@@ -50,6 +51,7 @@ from .buildah import BuildahStore, store_folder
 from .launcher.system import TOO_LARGE
 from .master import PtyShell
 from .memory import files_read, in_memory
+from .output import collect
 from .process import owner_id, sweep_owners
 from .proxy import PORT, Proxy, variables
 
@@ -442,7 +444,7 @@ class BubblewrapSandbox(Sandbox):
     def open_shell(self, *, user: str | int | None = None, cwd: str | None = None, env: Mapping[str, str]) -> Shell:
         """See `Sandbox.open_shell`."""
         request = self._request("shell", user=user, cwd=cwd, env=env, clean_env=False)
-        request |= {"argv": ["/bin/bash", "-i"], "cwd_or_root": True}
+        request |= {"argv": ["/bin/bash", "-i"], "cwd_or_root": True, "size": (LINES, COLUMNS)}
         with self._send(request) as channel:
             reply = receive(channel)
         return PtyShell(reply.fds[0], reply.body["pid"])
@@ -613,32 +615,5 @@ class _Pipe:
 def _collect(
     channel: socket.socket, read_end: int, timeout_s: float, kill: Callable[[], None], limit: int = OUTPUT_LIMIT
 ) -> ExecResult:
-    """Read a command's output until it ends or its time is spent; what it left running does not hold us up."""
-    output = bytearray()
-    truncated = timed_out = False
-    exit_code: int | None = None
-    deadline = time.monotonic() + timeout_s
-    poll = select.poll()
-    poll.register(channel, select.POLLIN)
-    poll.register(read_end, select.POLLIN)
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            if timed_out:
-                break  # killed, and its end not reported within the grace: the sandbox itself is stuck
-            timed_out = True
-            kill()
-            deadline = time.monotonic() + 10.0
-            continue
-        ready = dict(poll.poll(left * 1000))
-        if read_end in ready:
-            part = os.read(read_end, 1 << 18)
-            if part:
-                truncated |= len(output) + len(part) > limit
-                output += part[: limit - len(output)]
-                continue  # everything written before the end is read before the end is looked at
-            poll.unregister(read_end)
-        if channel.fileno() in ready:
-            exit_code = receive(channel).body["exit"]
-            break
-    return ExecResult(None if timed_out else exit_code, bytes(output), truncated)
+    """`collect` of a command whose end the launcher reports over `channel`."""
+    return collect(read_end, channel.fileno(), lambda: receive(channel).body["exit"], timeout_s, kill, limit)

@@ -6,12 +6,11 @@ import fcntl
 import os
 import stat
 import struct
-import termios
 
 from ..errors import SandboxError
 from ..screen import COLUMNS, LINES
 from .base import Shell
-from .launcher.system import TIOCGPTPEER, TIOCSPTLCK
+from .launcher.system import TIOCGPTPEER, TIOCSPTLCK, set_terminal
 from .launcher.tree import open_at
 from .process import open_slept, slept_by, stopped, waiting_for_input
 
@@ -21,6 +20,8 @@ _PTMX = os.makedev(5, 2)
 
 class PtyShell(Shell):
     """A shell on a terminal whose master is ours; `pid` is the shell's number on this machine."""
+
+    echoes = False
 
     def __init__(self, master: int, pid: int) -> None:
         self._master = master
@@ -54,7 +55,7 @@ class PtyShell(Shell):
 
 
 def open_terminal(top: int, owner: int) -> tuple[int, int, str]:
-    """Make a terminal of 80 x 24 characters in the tree `top`, as its own programs would.
+    """Make a terminal of 80 x 24 characters that echoes nothing in the tree `top`, as its own programs would.
 
     Args:
         top: descriptor of the tree, as of `open_tree`.
@@ -77,7 +78,7 @@ def open_terminal(top: int, owner: int) -> tuple[int, int, str]:
         slave = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         try:
             os.fchown(slave, owner, -1)
-            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+            set_terminal(slave, LINES, COLUMNS)
         except BaseException:
             os.close(slave)
             raise

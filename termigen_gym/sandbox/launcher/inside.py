@@ -15,7 +15,7 @@ import termios
 from typing import Any
 
 from .archives import Packing, unpack
-from .system import TIOCGPTPEER, TIOCSPTLCK, Refused
+from .system import TIOCGPTPEER, TIOCSPTLCK, Refused, set_terminal
 from .tree import open_file, open_tree, parts
 
 
@@ -112,7 +112,7 @@ def run_shell(request: dict[str, Any], channel: socket.socket) -> None:
         fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
         slave = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        set_terminal(slave, *request["size"])
         if not os.access(request["argv"][0], os.X_OK):
             raise Refused(f"expected {request['argv'][0]} in the image, found none")
         channel.sendmsg([b"ok"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [master]))])
