@@ -58,6 +58,12 @@ class TaskPaths:
         return self.folder / "environment"
 
     @property
+    def contexts(self) -> tuple[Path, ...]:
+        """All folders that images are built from: the context, and the tests where they have an image of their own."""
+        known = (self.context, self.tests) if self.tests_dockerfile.is_file() else (self.context,)
+        return tuple(folder for folder in known if folder.is_dir())
+
+    @property
     def dockerfile(self) -> Path:
         """The image's recipe."""
         return self.context / "Dockerfile"

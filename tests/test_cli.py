@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -321,6 +322,23 @@ def test_only_an_audit_certifies(termigen: Termigen) -> None:
     done = termigen("check", "add", "--write")
     assert done.code == 2
     assert "expected --audit beside it" in done.err
+
+
+def test_an_audit_of_a_set_from_outside(termigen: Termigen, engine: Engine, tmp_path: Path) -> None:
+    given = "echo 1 > /logs/verifier/reward.txt\n"
+    for name in ("one", "two", "three"):
+        samples.write_task(tmp_path / "set" / name, test_sh=given if name == "two" else samples.TEST_SH)
+    command = ("audit", tmp_path / "set", "--sandbox", engine.name, "--out", tmp_path / "kept.jsonl")
+    done = termigen(*command, "--json")
+    assert done.code == 1
+    assert [report["id"] for report in done.document["reports"]] == ["one", "three", "two"]
+    (idle,) = (row for row in done.document["faults"] if (row["check"], row["figure"]) == ("null", "solved"))
+    assert (idle["found"], idle["tried"]) == (1, 3)
+    again = termigen(*command)
+    assert len((tmp_path / "kept.jsonl").read_text().split()) > 3
+    assert re.search(r"solved by doing nothing +│ +1 │ +3 │ 33.3% │ 6.1% to 79.2%", again.out)
+    one = termigen("audit", tmp_path / "set", "--sample", "1", "--seed", "1", "--sandbox", engine.name)
+    assert "1 tasks on " in one.err
 
 
 @pytest.mark.parametrize("args", [(), ("--all", "add")])

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from termigen_gym.sandbox.base import Engine
+from tests import samples
 
 ROOT = Path(__file__).parent.parent
-TEXTS = {path: (ROOT / path).read_text() for path in ("README.md", "benchmarks/README.md")}
+TEXTS = {path: (ROOT / path).read_text() for path in ("README.md", "benchmarks/README.md", "docs/audit.md")}
 BLOCKS = [match for text in TEXTS.values() for match in re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)]
 PYTHON = [code for kind, code in BLOCKS if kind == "python"]
 COMMANDS = [
@@ -63,6 +64,7 @@ def runnable() -> list[str]:
 
 
 def test_termigen_commands_run_in_order(tmp_path: Path) -> None:
+    samples.write_task(tmp_path / "their-tasks" / "one")
     for command in runnable():
         words = shlex.split(command)
         if words[1] == "play" and "--agent" not in words:

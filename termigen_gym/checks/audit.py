@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 
 from ..agents import Oracle
-from ..env import TerminalEnv
-from ..errors import SandboxError
+from ..errors import SandboxError, TooLarge
 from ..sandbox import engine
-from ..sandbox.base import DIGEST_DIGITS, ImageSource
+from ..sandbox.base import DIGEST_DIGITS, ImageSource, Sandbox
 from ..sandbox.images import ensure_base, needs_base
 from ..task import Task
 from .context import Context, Finding, finding
-from .lint import data_problems, instruction_problems, leaks
+from .lint import chatter, fakes, instruction_problems, leaks, secrets
 from .state import members
 
 _MIB = 1 << 20
 _LOOKED_AT = 8 * _MIB
-_LOOKED_INTO = ("/app", "/home", "/opt", "/root", "/solution", "/srv", "/tests", "/tmp", "/usr/local", "/var/tmp")
+_LOOKED_INTO = ("/home", "/opt", "/root", "/srv", "/tmp", "/usr/local", "/var/tmp", "/var/www")
+_SYSTEM = {"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/logs", "/media", "/mnt"}
+_SYSTEM |= {"/proc", "/run", "/sbin", "/sys", "/usr", "/var"}
+_LIBRARIES = ("dist-packages", "site-packages", "node_modules", ".git", ".cargo", ".rustup", ".npm", ".cache")
+_LS_S = 30.0
 
 
 def check_rebuild(context: Context) -> Finding:
@@ -65,20 +69,29 @@ def check_instruction(context: Context) -> Finding:
 
 def check_image(context: Context) -> Finding:
     """Nothing of the tests and of the solution lies in the image, no secrets, and all data are what they seem."""
-    problems: dict[str, None] = {}
+    problems: dict[str, dict[str, None]] = {"fakes": {}, "chatter": {}, "secrets": {}, "leaks": {}}
     count = 0
     for pick, task in context.sample.items():
         with context.open_env(warm_resets=False) as env:
             env.reset(seed=pick.seed, options=dict(pick.options))
-            files = _files(env.unwrapped, task)  # type: ignore[arg-type]
+            files = _files(env.unwrapped.sandbox, task)  # type: ignore[attr-defined]
         count += len(files)
-        problems |= dict.fromkeys([*data_problems(files), *leaks(task, files)])
-    return finding(list(problems), f"{count} files looked into", {"files": count})
+        found = {"fakes": fakes(files), "chatter": chatter(files), "secrets": secrets(files)}
+        for sort, told in {**found, "leaks": leaks(task, files)}.items():
+            problems[sort] |= dict.fromkeys(told)
+    figures = {"files": count, **{sort: len(told) for sort, told in problems.items()}}
+    return finding([one for told in problems.values() for one in told], f"{count} files looked into", figures)
 
 
-def _files(env: TerminalEnv, task: Task) -> dict[str, bytes]:
+def _files(sandbox: Sandbox, task: Task) -> dict[str, bytes]:
     """What lies where tasks are laid, where agents look first, and where tests and solution would be."""
-    folders = {*_LOOKED_INTO, *(artifact.source for artifact in task.config.artifacts)}
-    folders.discard("/")
-    found = members(env.sandbox.fetch(sorted(folders)))
-    return {path: content for path, info, content in found if info.isreg() and info.size <= _LOOKED_AT}
+    top = {f"/{name}" for name in sandbox.exec(["ls", "-A", "/"], timeout_s=_LS_S, user="root").text.split()}
+    folders = {*_LOOKED_INTO, *(top - _SYSTEM), *(artifact.source for artifact in task.config.artifacts)} - {"/"}
+    files: dict[str, bytes] = {}
+    for folder in sorted(folders):
+        with contextlib.suppress(TooLarge):  # no data that somebody laid there by hand
+            archive = sandbox.fetch([folder], exclude=_LIBRARIES)
+            files |= {
+                path: content for path, info, content in members(archive) if info.isreg() and info.size <= _LOOKED_AT
+            }
+    return files

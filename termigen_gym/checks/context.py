@@ -7,14 +7,16 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+from .. import errors
 from ..agents import Agent
 from ..catalog import Entry
 from ..critic import Critic
 from ..env import TerminalEnv
 from ..episode import Episode
-from ..errors import EngineMissing, TermigenError
+from ..errors import TermigenError
 from ..family import DIFFICULTIES, Family
 from ..play import play
 from ..solution import solution_of
@@ -34,15 +36,20 @@ class Finding:
     Attributes:
         ok: whether all is well. detail: in words.
         figures: what was measured, by name; a name says its unit.
+        tried: whether it could be looked for.
     """
 
     ok: bool
     detail: str
     figures: Mapping[str, float] = field(default_factory=dict)
+    tried: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON values; figures only where there are some."""
-        return {"ok": self.ok, "detail": self.detail} | ({"figures": dict(self.figures)} if self.figures else {})
+        """Return it as plain JSON values; figures only where there are some, `tried` only where it is False."""
+        told: dict[str, Any] = {"ok": self.ok, "detail": self.detail}
+        return (
+            told | ({"figures": dict(self.figures)} if self.figures else {}) | ({} if self.tried else {"tried": False})
+        )
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,8 @@ class Context:
 
     Args:
         entry: the task or family.
-        make_env: returns a new environment of it, made with these options; each play has its own, so its own sandbox.
+        make_env: returns a new environment of a task's folder, made with these options; each play has its own, so its
+            own sandbox.
         sandbox: the engine of these environments.
         plays: how many the checks that play much may play at a time.
         on_play: told how many of those plays are done, and how many are known of.
@@ -171,16 +179,16 @@ class Context:
             env.unwrapped.prepare()  # type: ignore[attr-defined]
 
     def play(self, agent: Agent, pick: Pick, critic: Critic | None = None, **options: Any) -> Episode:
-        """Play an episode in a sandbox of its own and return it with its verdict; `options` are the environment's.
+        """Play an episode in a sandbox of its own and return it with its verdict; `options` are those of `open_env`.
 
         Raises:
-            EngineMissing: there is no engine. TermigenError: it has no verdict.
+            TermigenError: it has no verdict; of the kind of what kept it from one.
         """
         with self.open_env(**options) as env:
             played = env if critic is None else CriticWrapper(env, critic, epsilon=1.0)
             episode = play(played, agent, episode_id=agent.name, seed=pick.seed, options=pick.options)
         if episode.error is not None:
-            kind = EngineMissing if episode.error["type"] == EngineMissing.__name__ else TermigenError
+            kind = _kind(episode.error["type"])
             raise kind(f"{agent.name}, {pick}: no verdict: {episode.error['type']}: {episode.error['message']}")
         return episode
 
@@ -193,13 +201,15 @@ class Context:
             env.unwrapped.abort()  # type: ignore[attr-defined]
 
     @contextlib.contextmanager
-    def open_env(self, **options: Any) -> Iterator[TextEnv]:
+    def open_env(self, folder: Path | None = None, **options: Any) -> Iterator[TextEnv]:
         """Make an environment that `close` can abort, and close it at the end.
+
+        `folder`: the task's own where None. `options`: of the environment.
 
         Raises:
             TermigenError: the context is closed.
         """
-        with contextlib.closing(self.make_env(**options)) as env:
+        with contextlib.closing(self.make_env(str(folder or self.entry.folder), **options)) as env:
             with self._lock:
                 self._envs.add(env)
             try:
@@ -209,6 +219,12 @@ class Context:
             finally:
                 with self._lock:
                     self._envs.discard(env)
+
+
+def _kind(name: str) -> type[TermigenError]:
+    """The error of that name, where it is one of ours."""
+    found = getattr(errors, name, None)
+    return found if isinstance(found, type) and issubclass(found, TermigenError) else TermigenError
 
 
 Check: TypeAlias = Callable[[Context], Finding]

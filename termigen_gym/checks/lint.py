@@ -57,12 +57,12 @@ _TELLING = 24
 
 
 def instruction_problems(task: Task) -> list[str]:
-    """Return the paths that the tests read and the instruction does not name, and what it gives away.
+    """Return the paths that the tests read and the instruction does not name, and what it gives away of a solution.
 
     Raises:
-        TaskError: there is no solution, or it is malformed.
+        TaskError: the solution is malformed.
     """
-    return [*_unnamed(task), *_told(task)]
+    return [*_unnamed(task), *(_told(task) if task.solution else ())]
 
 
 def _unnamed(task: Task) -> Iterator[str]:
@@ -147,18 +147,31 @@ def _told(task: Task) -> Iterator[str]:
                 yield f"instruction.md: expected no line of the solution, found one of block {number}: {code!r}"
 
 
-def data_problems(files: Mapping[str, bytes]) -> list[str]:
-    """Return which files, by path, are not what their suffix says, hold a chat model's talk, or hold secrets."""
-    problems = []
-    for path, content in sorted(files.items()):
-        magic = MAGIC.get(PurePosixPath(path).suffix.lower())
-        if magic is not None and content and not content.startswith(magic):
-            problems.append(f"{path}: expected it to begin as such files do, found {content[:12]!r}")
-        if match := _CHATTER.search(content[:4096]):
-            problems.append(f"{path}: expected data, found a chat model's words: {match[0].decode(errors='replace')!r}")
-        if match := _SECRETS.search(content):
-            problems.append(f"{path}: expected no secret, found {match[0][:12].decode(errors='replace')}…")
-    return problems
+def fakes(files: Mapping[str, bytes]) -> list[str]:
+    """Return which files, by path, do not begin as files of their suffix do."""
+    return [
+        f"{path}: expected it to begin as such files do, found {content[:12]!r}"
+        for path, content in sorted(files.items())
+        if content and not content.startswith(MAGIC.get(PurePosixPath(path).suffix.lower(), b""))
+    ]
+
+
+def chatter(files: Mapping[str, bytes]) -> list[str]:
+    """Return which files, by path, hold what a chat model says to its user."""
+    return [
+        f"{path}: expected data, found a chat model's words: {match[0].decode(errors='replace')!r}"
+        for path, content in sorted(files.items())
+        if (match := _CHATTER.search(content[:4096]))
+    ]
+
+
+def secrets(files: Mapping[str, bytes]) -> list[str]:
+    """Return which files, by path, hold keys of the forms that services give out."""
+    return [
+        f"{path}: expected no secret, found {match[0][:12].decode(errors='replace')}…"
+        for path, content in sorted(files.items())
+        if (match := _SECRETS.search(content))
+    ]
 
 
 def leaks(task: Task, files: Mapping[str, bytes]) -> list[str]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from ..catalog import Entry
 from ..env import TerminalEnv
-from ..errors import EngineMissing, TermigenError
+from ..errors import BuildError, EngineMissing, TaskError, TermigenError
 from ..executor import Job, run_jobs
 from .audit import check_image, check_instruction, check_offline, check_rebuild
 from .context import Check, Context, Finding, Report
+from .elsewhere import check_elsewhere
 from .soundness import (
     check_build,
     check_echo,
@@ -37,13 +40,14 @@ CHECKS: Mapping[str, Check] = {
 AUDIT_CHECKS: Mapping[str, Check] = {
     **CHECKS,
     "instruction": check_instruction,
-    "rebuild": check_rebuild,
     "image": check_image,
     "offline": check_offline,
+    "elsewhere": check_elsewhere,
     "flakes": check_flakes,
     "prefixes": check_prefixes,
     "mutants": check_mutants,
     "equivalents": check_equivalents,
+    "rebuild": check_rebuild,
 }
 """All that a certificate rests on."""
 
@@ -53,6 +57,9 @@ QUICK_CHECKS: Mapping[str, Check] = {"load": check_load, "build": check_build, "
 _NEEDED = ("load", "build")
 """Where one of these fails, no later one is tried."""
 
+_ASIDE = ("rebuild",)
+"""What waits for a network more than for this machine: begun after the build, beside the others."""
+
 
 def check_task(id: str, context: Context, checks: Mapping[str, Check] = CHECKS) -> Report:
     """Run the checks on one task.
@@ -61,9 +68,16 @@ def check_task(id: str, context: Context, checks: Mapping[str, Check] = CHECKS) 
         EngineMissing: there is no engine.
     """
     found: dict[str, Finding] = {}
-    for name, check in checks.items():
-        failed = next((need for need in _NEEDED if need in found and not found[need].ok), None)
-        found[name] = _run(check, context) if failed is None else Finding(False, f"not tried, since {failed} failed")
+    aside: dict[str, Future[Finding]] = {}
+    with ThreadPoolExecutor(1) as pool:
+        for name, check in checks.items():
+            failed = next((need for need in _NEEDED if need in found and not found[need].ok), None)
+            if failed is not None:
+                found[name] = Finding(False, f"not tried, since {failed} failed", tried=False)
+            else:
+                found[name] = aside[name].result() if name in aside else _run(check, context)
+            if name == "build" and found[name].ok:
+                aside = {other: pool.submit(_run, checks[other], context) for other in _ASIDE if other in checks}
     return Report(id, found)
 
 
@@ -72,8 +86,10 @@ def _run(check: Check, context: Context) -> Finding:
         return check(context)
     except EngineMissing:
         raise
-    except TermigenError as error:
+    except (BuildError, TaskError) as error:
         return Finding(False, f"{type(error).__name__}: {error}")
+    except TermigenError as error:  # it says nothing on what was looked for
+        return Finding(False, f"{type(error).__name__}: {error}", tried=False)
 
 
 class _CheckJob:
@@ -99,6 +115,7 @@ def check_tasks(
     workers: int = 2,
     on_report: Callable[[Report], None],
     on_play: Callable[[str, int, int], None] = lambda id, done, of: None,
+    **options: Any,
 ) -> list[Report]:
     """Check many tasks, some at a time, and return the reports in the order of `entries`.
 
@@ -109,6 +126,7 @@ def check_tasks(
         workers: tasks at a time; of fewer tasks, plays at a time.
         on_report: told of each as soon as it is done.
         on_play: told, by threads of the checks, how many plays of an id are done and how many are known of.
+        options: of the environments.
 
     Raises:
         EngineMissing: there is no engine. KeyboardInterrupt: after the sandboxes are closed.
@@ -123,7 +141,7 @@ def check_tasks(
     def job(id: str, entry: Entry) -> _CheckJob:
         context = Context(
             entry,
-            partial(TerminalEnv, str(entry.folder), sandbox=sandbox),
+            partial(TerminalEnv, sandbox=sandbox, **options),
             sandbox=sandbox,
             plays=max(1, workers // len(entries)),
             on_play=partial(on_play, id),

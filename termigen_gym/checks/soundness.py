@@ -44,7 +44,8 @@ def check_build(context: Context) -> Finding:
     """The image builds."""
     started = time.monotonic()
     context.prepare()
-    return Finding(True, f"{time.monotonic() - started:.1f} s")
+    seconds = time.monotonic() - started
+    return Finding(True, f"{seconds:.1f} s", {"build_s": round(seconds, 1)})
 
 
 def check_null(context: Context) -> Finding:
@@ -60,11 +61,16 @@ def check_echo(context: Context) -> Finding:
 def _idlers_earn_nothing(context: Context, idlers: Callable[[Task], Sequence[Agent]]) -> Finding:
     plays = [(pick, agent) for pick, task in context.tasks.items() for agent in idlers(task)]
     problems = []
+    rewards: list[float] = []
     for pick, agent in plays:
-        reward = context.play(agent, pick).reward
+        reward = context.play(agent, pick).reward or 0.0
+        rewards.append(reward)
         if reward != 0:
             problems.append(f"{agent.name}, {pick}: expected reward 0, found {reward}")
-    return finding(problems, f"reward 0 in {len(plays)} plays" if plays else "the instruction shows no example")
+    if not plays:
+        return Finding(True, "the instruction shows no example")
+    figures = {"plays": len(plays), "reward": max(rewards), "solved": sum(reward == 1 for reward in rewards)}
+    return finding(problems, f"reward 0 in {len(plays)} plays", figures)
 
 
 def check_oracle(context: Context) -> Finding:

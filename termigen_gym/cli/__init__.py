@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 
 from .. import errors
 from ..extras import EXTRAS
-from . import machine, runs, tasks
+from . import audits, machine, runs, tasks
 
 _LATER_S = 0.05
 _INTERRUPTED = 128 + signal.SIGINT
@@ -62,6 +62,7 @@ app.command("list")(tasks.list_tasks)
 app.command("show")(tasks.show)
 app.command("play")(tasks.play)
 app.command("check")(tasks.check)
+app.command("audit")(audits.audit)
 app.command("collect")(runs.collect)
 app.command("export")(runs.export)
 app.command("eval")(runs.evaluate)

@@ -144,8 +144,7 @@ def prune(
     from ..task import TaskPaths, folder_digest
     from .screen import OUT, print_json
 
-    contexts = [TaskPaths(entry.folder).context for entry in entries().values()]
-    known = {folder_digest(context) for context in contexts if context.is_dir()}
+    known = {folder_digest(context) for entry in entries().values() for context in TaskPaths(entry.folder).contexts}
     chosen = engine(sandbox.value)
     done = prune_images(chosen, known, dry_run)
     if as_json:

@@ -23,7 +23,7 @@ OWN = {name: entry for name, entry in entries().items() if roots()[0] in entry.f
 
 
 def examine(folder: Path, env: type[BashEnv] = BashEnv) -> Report:
-    return check_task("x", Context(Entry(folder.name, "task", folder), lambda: env(str(folder))))
+    return check_task("x", Context(Entry(folder.name, "task", folder), env))
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,8 @@ def test_a_sound_task_passes_all_checks(tmp_path: Path) -> None:
     assert list(report.checks) == ["load", "shape", "build", "null", "echo", "oracle", "mistakes"] == list(CHECKS)
     assert report.checks["oracle"].detail == "reward 1 in 2 plays"
     assert report.checks["mistakes"].detail == "1 mistakes were made and taken back"
-    assert json.loads(json.dumps(report.to_dict()))["checks"]["null"] == {"ok": True, "detail": "reward 0 in 1 plays"}
+    null = {"ok": True, "detail": "reward 0 in 1 plays", "figures": {"plays": 1, "reward": 0.0, "solved": 0}}
+    assert json.loads(json.dumps(report.to_dict()))["checks"]["null"] == null
     assert Report.from_dict(report.to_dict()) == report
 
 
@@ -132,7 +133,7 @@ def generate(rng, difficulty):
 def test_a_family_must_be_pure_and_varied(tmp_path: Path, value: str, text: str) -> None:
     folder = write_task(tmp_path / "sums")
     (folder / "family.py").write_text(FAMILY.replace("{VALUE}", "{" + value + "}").replace("{{}}", "{}"))
-    found = check_load(Context(Entry("sums", "family", folder), lambda: BashEnv(str(folder))))
+    found = check_load(Context(Entry("sums", "family", folder), BashEnv))
     assert text in found.detail
     assert found.ok == (text == "6 instances")
 
@@ -157,7 +158,7 @@ def test_shape_problems_are_named(tmp_path: Path, name: str, changes: dict[str, 
 
 @pytest.mark.parametrize("name", OWN)
 def test_every_task_of_ours_loads_and_has_the_right_shape(name: str) -> None:
-    context = Context(OWN[name], lambda: pytest.fail("no environment is needed"))
+    context = Context(OWN[name], lambda folder: pytest.fail("no environment is needed"))
     for check in (check_load, check_shape):
         found = check(context)
         assert found.ok, found.detail

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from termigen_gym.checks.lint import data_problems, instruction_problems, leaks, paths_read
+from termigen_gym.checks.lint import chatter, fakes, instruction_problems, leaks, paths_read, secrets
 from termigen_gym.task import Task, TreeFile
 from tests.samples import write_task
 
@@ -71,7 +71,8 @@ def test_an_instruction_says_enough_and_not_too_much(tmp_path: Path, instruction
     ],
 )
 def test_data_are_what_they_seem(path: str, content: bytes, told: str | None) -> None:
-    problems = data_problems({path: content})
+    files = {path: content}
+    problems = [*fakes(files), *chatter(files), *secrets(files)]
     assert (told is None) == (not problems)
     assert told is None or any(told in problem for problem in problems)
 
