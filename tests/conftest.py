@@ -49,6 +49,12 @@ collect_ignore = [
 ]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "chaos" in item.path.parts:
+            item.add_marker(pytest.mark.alone)
+
+
 def pytest_report_header() -> list[str]:
     left_out = ", ".join(collect_ignore) or "nothing"
     return [f"sandbox engines: {', '.join(ENGINES)}", f"left out for want of an engine or of root: {left_out}"]

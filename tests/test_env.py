@@ -247,6 +247,7 @@ def test_a_spec_round_trip_rebuilds_the_env(engine: Engine) -> None:
     again.close()
 
 
+@pytest.mark.alone
 def test_a_killed_owner_leaves_nothing_behind(engine: Engine, task: Path) -> None:
     """After kill -9 of the process that plays, its sandbox goes at once (bubblewrap) or by the next sweep (docker)."""
     code = (

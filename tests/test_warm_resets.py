@@ -177,6 +177,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda kind: kind.name)
 def test_an_owner_that_is_ended_leaves_nothing_behind(engine: Engine, tmp_path: Path, kind: signal.Signals) -> None:
     """After Ctrl-C at once, after SIGTERM and SIGKILL by the next sweep at the latest."""

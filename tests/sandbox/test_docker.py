@@ -358,6 +358,7 @@ def test_a_process_that_ends_leaves_nothing(docker: DockerEngine, then: str, sen
 
 
 @pytest.mark.docker
+@pytest.mark.alone
 def test_a_sweep_removes_what_killed_owners_left_and_nothing_else(docker: DockerEngine, plain: Image) -> None:
     with docker.start(plain, SMALL) as mine, owner("time.sleep(1000)") as killed, owner("time.sleep(1000)") as living:
         of_killed, of_living = engine_label(killed), engine_label(living)

@@ -128,6 +128,7 @@ def test_docker_refuses_a_snapshot_of_an_image_with_volumes(engine: Engine, plai
         assert output(box, "echo goes on") == "goes on\n"
 
 
+@pytest.mark.alone
 def test_docker_sweeps_the_snapshots_of_a_killed_owner(engine: Engine, plain: Image) -> None:
     if not isinstance(engine, DockerEngine):
         return
