@@ -39,7 +39,8 @@ SURVEY_CHECKS: Mapping[str, Check] = {
 
 FAULTS: Mapping[tuple[str, str], str] = {
     ("load", ""): "can't be read",
-    ("build", ""): "image does not build",
+    ("build", "unreachable"): "image needs a host that can't be reached from here",
+    ("build", "broken"): "image does not build",
     ("tests", "no_verdict"): "untouched, it gets no verdict",
     ("tests", "broken"): "tests that can't be run",
     ("tests", "unsteady"): "untouched, other outcomes the second time",

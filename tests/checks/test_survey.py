@@ -34,6 +34,7 @@ FOLDERS: dict[str, dict[str, Any]] = {
     "sound": {"instruction": "Write `done` to /app/out.txt."},
     "unreadable": {"toml": "[verifier]\ntimeout_sec = 'long'\n"},
     "unbuildable": {"dockerfile": COMMON_LINES + "RUN exit 3\n"},
+    "far": {"dockerfile": COMMON_LINES + "RUN echo 'curl: (6) Could not resolve host: example.invalid' >&2; exit 6\n"},
     "silent": {"test_sh": "exit 1\n"},
     "broken": {"test_sh": PYTEST, "files": {"tests/test_outputs.py": "import pandsa\ndef test_it(): pass\n"}},
     "wants-module": {
@@ -58,7 +59,8 @@ FOLDERS: dict[str, dict[str, Any]] = {
 }
 EXPECTED = {
     ("load", ""): {"unreadable"},
-    ("build", ""): {"unbuildable"},
+    ("build", "unreachable"): {"far"},
+    ("build", "broken"): {"unbuildable"},
     ("tests", "no_verdict"): {"silent"},
     ("tests", "broken"): {"broken"},
     ("tests", "unsteady"): {"unsteady"},
@@ -123,9 +125,9 @@ def test_what_could_not_be_looked_for_is_in_no_share(reports: dict[str, Report])
     rows = {(row["check"], row["figure"]): row for row in tally(reports.values())}
     total = len(FOLDERS)
     assert rows["load", ""]["tried"] == total
-    assert rows["build", ""]["tried"] == total - 1
-    assert rows["tests", "broken"]["tried"] == total - 2
-    assert rows["null", "solved"]["tried"] == total - 3  # of "silent" there is no verdict
+    assert rows["build", "broken"]["tried"] == total - 1
+    assert rows["tests", "broken"]["tried"] == total - 3
+    assert rows["null", "solved"]["tried"] == total - 4  # of "silent" there is no verdict
     assert rows["solution", ""]["tried"] == 1
     echo = rows["echo", "solved"]
     assert (echo["found"], echo["share"]) == (1, 1 / echo["tried"])
