@@ -619,12 +619,13 @@ Please:
 1. Restore the dump into `/app/ledger.db`, find every fault and correct it there as the policy says.
 2. List the faults in `/app/findings.csv`: header `kind,ref`, one line for each fault, in any order. It looks like `amount,ZZ00001`.
 3. Write `/app/balances.csv`: header `code,balance`, one line for each row of `accounts` (also those at zero), the sum of its
-   legs after correction in currency units with two decimals, like `0000,-12.50`.
+   legs after correction in currency units with two decimals, in any order, like `0000,-12.50`.
 """
     if difficulty != "easy":
         which = "each of the two bank accounts" if difficulty == "hard" else f"bank account {world.bank}"
         text += f"""4. Write `/app/bank-months.csv`: header `code,month,closing`, for {which} and each month of the statements (YYYY-MM)
-   the account's balance at the end of that month after correction, internal entries included, like `0000,1999-12,-12.50`.
+   the account's balance at the end of that month after correction, internal entries included, in any order, like
+   `0000,1999-12,-12.50`.
 """
     if difficulty == "hard":
         text += f"""5. Then close the books in `/app/ledger.db` with triggers: any insert, update or delete of a row of `{n.entries}` that lies before
@@ -732,6 +733,9 @@ def render_mistakes(mistakes: Sequence[Mistake], blocks: Sequence[Block]) -> str
     return "\n\n".join(out) + "\n"
 
 
+ANY_ORDER = "the instruction asks for the rows of each report in any order"
+
+
 def render_variants(equivalents: Mapping[str, str], mutants: Mapping[str, str]) -> str:
     """variants.toml: names to commands that run after the last block; a JSON string is a TOML string too."""
     out = [
@@ -739,6 +743,7 @@ def render_variants(equivalents: Mapping[str, str], mutants: Mapping[str, str]) 
         for kind, variants in (("equivalents", equivalents), ("mutants", mutants))
         for name, command in variants.items()
     ]
+    out.append(f"[[harmless]]\nmutant = {json.dumps('reordered/app/*.csv')}\nwhy = {json.dumps(ANY_ORDER)}")
     return "\n\n".join(out) + "\n"
 
 
