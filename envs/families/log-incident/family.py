@@ -641,6 +641,11 @@ Change no log by other means.
 """
 
 
+def configuration(site: Site) -> str:
+    """Where logrotate's configuration is to be written."""
+    return f"/etc/logrotate.d/{site.platform}"
+
+
 def truth(site: Site, scale: Scale, traffic: Traffic, files: dict[str, bytes], rotation: Rotation) -> dict[str, object]:
     """What the tests compare with."""
     incidents = []
@@ -663,6 +668,7 @@ def truth(site: Site, scale: Scale, traffic: Traffic, files: dict[str, bytes], r
     return {
         "difficulty": "hard" if scale.hard else "medium" if scale.orders else "easy",
         "platform": site.platform,
+        "configuration": configuration(site) if scale.orders else None,
         "incidents": incidents,
         "clock": {"host": site.skewed, "offset_s": site.skew},
         "logs": plain,
@@ -1025,7 +1031,7 @@ def solution_blocks(site: Site, scale: Scale, traffic: Traffic, rotation: Rotati
             ),
         ]
         return blocks
-    conf = f"/etc/logrotate.d/{site.platform}"
+    conf = configuration(site)
     apply = Block(
         "apply",
         "The dry run names the logs I expect, so I apply it once, without force, and look at what has become of the directory.",
@@ -1156,7 +1162,7 @@ def solution_mistakes(site: Site, scale: Scale, rotation: Rotation) -> list[Mist
             ),
         ]
         return mistakes
-    conf = f"/etc/logrotate.d/{site.platform}"
+    conf = configuration(site)
     mistakes += [
         Mistake(
             "config",
@@ -1207,7 +1213,7 @@ def edit(change: str) -> str:
 
 def other_ways(site: Site, scale: Scale, rotation: Rotation) -> list[Variant]:
     """Ways that are as right as the solution."""
-    base, main, conf = f"/var/log/{site.platform}", site.incidents[0], f"/etc/logrotate.d/{site.platform}"
+    base, main, conf = f"/var/log/{site.platform}", site.incidents[0], configuration(site)
     log = f"{main.service}/{main.host}.log"
     ways = [
         Variant(
@@ -1246,7 +1252,7 @@ def other_ways(site: Site, scale: Scale, rotation: Rotation) -> list[Variant]:
 
 def wrong_ways(site: Site, scale: Scale, rotation: Rotation) -> list[Variant]:
     """Ways that leave out or break one thing that was asked for."""
-    base, main, conf = f"/var/log/{site.platform}", site.incidents[0], f"/etc/logrotate.d/{site.platform}"
+    base, main, conf = f"/var/log/{site.platform}", site.incidents[0], configuration(site)
     log = f"{main.service}/{main.host}.log"
     cause = next(c for c in sorted(CAUSES) if c != main.cause)
     ways = [
