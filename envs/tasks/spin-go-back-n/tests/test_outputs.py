@@ -8,11 +8,13 @@ import functools
 import pathlib
 import re
 
+import pytest
 import subject
 
 APP = pathlib.Path("/app")
 ORIGINAL = pathlib.Path(__file__).with_name("original")
 SPIN = "/usr/bin/spin"
+OWN = {"sender.pml": "Sender", "receiver.pml": "Receiver"}
 
 OUR_SENDER = """
 proctype ZzSender(byte w; byte m; chan zsrc; chan zdat; chan zack; chan zalm) {
@@ -46,26 +48,39 @@ end:
 }
 """
 
+# What a run may be: (window, modulus, items to carry over, frames lost, early alarms). Where a window is large, losses
+# and early alarms are tried one after the other, since all together are millions of states.
+SMALL = [(1, 2, 6, 2, 1), (2, 3, 6, 2, 1)]
+THREE = [(3, 4, 6, 2, 0), (3, 4, 5, 1, 1)]
+CASES = {
+    "both": ("Sender", "Receiver", [*SMALL, (2, 4, 6, 2, 1), (3, 4, 6, 2, 1)]),
+    "sender": ("Sender", "ZzReceiver", [*SMALL, *THREE, (2, 5, 6, 2, 1)]),
+    "receiver": ("ZzSender", "Receiver", [*SMALL, *THREE, (2, 5, 6, 2, 1)]),
+    "largest": ("Sender", "ZzReceiver", [(3, 8, 9, 1, 0), (7, 8, 9, 1, 0)]),
+    "window": ("Sender", "ZzReceiver", [(3, 4, 6, 0, 0)]),
+}
+MOST = 9  # items
+
+# One model for all cases, so that it is built once; the environment of the verifier says which case is searched.
 SURROUNDINGS = """
-#define ZZ_N {items}
-#define ZZ_ITEM(i) ((37 + 11 * (i) * (i)) % 251)
-chan zz_src = [ZZ_N] of {{ byte }};
-chan zz_d1 = [0] of {{ byte, byte }};
-chan zz_d2 = [3] of {{ byte, byte }};
-chan zz_a1 = [0] of {{ byte }};
-chan zz_a2 = [3] of {{ byte }};
-chan zz_alm = [0] of {{ bit }};
-chan zz_out = [0] of {{ byte }};
-byte zz_lost, zz_got, zz_w, zz_m, zz_fresh;
+#define ZZ_ITEM(i) ((37 + 11 * (i) * (i)) %% 251)
+chan zz_src = [%(most)d] of { byte };
+chan zz_d1 = [0] of { byte, byte };
+chan zz_d2 = [3] of { byte, byte };
+chan zz_a1 = [0] of { byte };
+chan zz_a2 = [3] of { byte };
+chan zz_alm = [0] of { bit };
+chan zz_out = [0] of { byte };
+byte zz_w, zz_m, zz_items, zz_losses, zz_early, zz_lost, zz_got, zz_fresh;
 bool zz_acked;
 
-active proctype ZzData() {{
+active proctype ZzData() {
   byte s, x;
 end:
   do
-  :: atomic {{ zz_d1?s, x ->
+  :: atomic { zz_d1?s, x ->
        assert(s < zz_m);
-       assert(ZZ_N - len(zz_src) <= zz_got + zz_w);
+       assert(zz_items - len(zz_src) <= zz_got + zz_w);
        if
        :: !zz_acked && s == zz_fresh -> zz_fresh++
        :: else
@@ -73,59 +88,68 @@ end:
        if
        :: nfull(zz_d2) -> zz_d2!s, x
        :: full(zz_d2)
-       :: zz_lost < {losses} -> zz_lost++
-       fi; s = 0; x = 0 }}
+       :: zz_lost < zz_losses -> zz_lost++
+       fi; s = 0; x = 0 }
   od
-}}
+}
 
-active proctype ZzAck() {{
+active proctype ZzAck() {
   byte s;
 end:
   do
-  :: atomic {{ zz_a1?s ->
+  :: atomic { zz_a1?s ->
        assert(s < zz_m);
        zz_acked = true; zz_fresh = 0;
        if
        :: nfull(zz_a2) -> zz_a2!s
        :: full(zz_a2)
-       :: zz_lost < {losses} -> zz_lost++
-       fi; s = 0 }}
+       :: zz_lost < zz_losses -> zz_lost++
+       fi; s = 0 }
   od
-}}
+}
 
-active proctype ZzTimer() {{
+active proctype ZzTimer() {
   byte early;
 end:
   do
-  :: early < {early} -> zz_alm!0; early++
+  :: early < zz_early -> zz_alm!0; early++
   :: timeout -> zz_alm!0
   od
-}}
+}
 
-active proctype ZzUser() {{
+active proctype ZzUser() {
   byte x;
 end:
   do
-  :: atomic {{ zz_out?x -> assert(zz_got < ZZ_N && x == ZZ_ITEM(zz_got)); zz_got++; x = 0 }}
+  :: atomic { zz_out?x -> assert(zz_got < zz_items && x == ZZ_ITEM(zz_got)); zz_got++; x = 0 }
   od
-}}
+}
 
-init {{
+init {
   byte i;
-  atomic {{
-    do
-    :: i < ZZ_N -> zz_src!ZZ_ITEM(i); i++
-    :: else -> break
-    od;
+  atomic {
     if
-    {choices}
+%(cases)s
     fi;
-    run {receiver}(zz_m, zz_d2, zz_a1, zz_out);
-    run {sender}(zz_w, zz_m, zz_src, zz_d1, zz_a2, zz_alm)
-  }}
-}}
-ltl zz_claim {{ {claim} }}
+    do
+    :: i < zz_items -> zz_src!ZZ_ITEM(i); i++
+    :: else -> i = 0; break
+    od
+  }
+}
+ltl zz_all { <> (zz_items > 0 && zz_got == zz_items) }
+ltl zz_narrow { [] (zz_fresh < 3) }
 """
+
+
+def choices():
+    """The guarded commands of init: each case's sizes, and the two sides that run in it."""
+    for name, (sender, receiver, sizes) in CASES.items():
+        for size in sizes:
+            yield '    :: c_expr { strcmp(getenv("ZZ_CASE"), "%s") == 0 } ->' % name
+            yield "         zz_w = %d; zz_m = %d; zz_items = %d; zz_losses = %d; zz_early = %d;" % size
+            yield f"         run {receiver}(zz_m, zz_d2, zz_a1, zz_out);"
+            yield f"         run {sender}(zz_w, zz_m, zz_src, zz_d1, zz_a2, zz_alm)"
 
 
 class Verdict:
@@ -139,18 +163,22 @@ class Verdict:
         self.complete = not re.search(r"not completed|max search depth|out of memory|reached -DMEMLIM", text)
 
 
-def verify(sender, receiver, sizes, claim="<> (zz_got == ZZ_N)", items=6, losses=2, early=1):
-    """Runs Spin on two sides given as (name, text); sizes are (window, modulus) pairs. Returns a Verdict."""
-    choices = "\n    ".join(":: zz_w = %d; zz_m = %d" % size for size in sizes)
-    model = SURROUNDINGS.format(items=items, losses=losses, early=early, choices=choices, claim=claim,
-                                sender=sender[0], receiver=receiver[0])
+@pytest.fixture(scope="module")
+def verify():
+    """Spin's verifier of the delivered sides and ours: a function from a case and a claim to a Verdict."""
+    model = SURROUNDINGS % {"most": MOST, "cases": "\n".join(choices())}
     with subject.folder() as folder:
-        subject.write(folder / "m.pml", "%s\n%s\n%s" % (model, sender[1], receiver[1]))
+        subject.write(folder / "m.pml", "\n".join([model, plain("sender.pml"), plain("receiver.pml"), OUR_SENDER, OUR_RECEIVER]))
         made = subject.run(SPIN, "-a", "m.pml", cwd=folder)
         assert (folder / "pan.c").exists(), "Spin does not accept the model: %s" % made.text[-800:]
-        built = subject.run("/usr/bin/gcc", "-O0", "-w", "-DMEMLIM=1200", "-o", "pan", "pan.c", cwd=folder)
+        built = subject.run("/usr/bin/gcc", "-O1", "-w", "-DMEMLIM=1200", "-o", "pan", "pan.c", cwd=folder)
         assert built.returncode == 0, built.text[-800:]
-        return Verdict(subject.run(folder / "pan", "-a", "-w20", "-m100000", cwd=folder, seconds=40).text)
+
+        def search(case, claim="zz_all"):
+            env = {**subject.ENV, "ZZ_CASE": case}
+            return Verdict(subject.run(folder / "pan", "-a", "-w18", "-m100000", "-N", claim, cwd=folder, env=env, seconds=40).text)
+
+        yield search
 
 
 def assert_verified(verdict):
@@ -170,6 +198,7 @@ def plain(name):
     banned = {"d_step", "hidden", "local", "timeout", "run", "active", "init", "never", "ltl", "trace", "notrace", "inline",
               "enabled", "provided", "priority", "pc_value", "np_", "_last", "_nr_pr", "_priority", "set_priority",
               "get_priority", "D_proctype", "show", "xr", "xs", "c_code", "c_expr", "c_decl", "c_state", "c_track"}
+    banned |= {"Sender", "Receiver"} - {OWN[name]}
     assert not words & banned, "%s uses %s" % (name, sorted(words & banned))
     reach = [w for w in words if w.startswith("env_") or w.lower().startswith("zz")]
     assert not reach, "%s uses %s" % (name, reach)
@@ -177,13 +206,6 @@ def plain(name):
     assert re.match(r"\s*proctype\b", bare) and bare.rstrip().endswith("}"), "%s holds more than its proctype" % name
     assert "@" not in bare, "%s looks into another process" % name
     return bare
-
-
-def mine(name):
-    return {"sender.pml": "Sender", "receiver.pml": "Receiver"}[name], plain(name)
-
-
-OURS = {"sender": ("ZzSender", OUR_SENDER), "receiver": ("ZzReceiver", OUR_RECEIVER)}
 
 
 def test_trail_shows_a_wrong_item():
@@ -206,27 +228,26 @@ def test_sides_are_plain_promela():
     assert subject.read(APP / "link.pml", 1 << 20).decode().split() == (ORIGINAL / "link.pml").read_text().split()
 
 
-def test_both_sides_together():
+def test_both_sides_together(verify):
     """The repaired sender with the repaired receiver: right items in order, all arrive, window kept."""
-    assert_verified(verify(mine("sender.pml"), mine("receiver.pml"), [(1, 2), (2, 3), (2, 4), (3, 4)]))
+    assert_verified(verify("both"))
 
 
-def test_sender_with_another_make():
+def test_sender_with_another_make(verify):
     """The repaired sender with our receiver, also with a modulus far above the window."""
-    assert_verified(verify(mine("sender.pml"), OURS["receiver"], [(1, 2), (2, 3), (3, 4), (2, 5)]))
+    assert_verified(verify("sender"))
 
 
-def test_receiver_with_another_make():
+def test_receiver_with_another_make(verify):
     """Our sender with the repaired receiver, also with a modulus far above the window."""
-    assert_verified(verify(OURS["sender"], mine("receiver.pml"), [(1, 2), (2, 3), (3, 4), (2, 5)]))
+    assert_verified(verify("receiver"))
 
 
-def test_largest_modulus():
+def test_largest_modulus(verify):
     """Modulus 8, so that item buffers and sums are large enough, with one loss."""
-    assert_verified(verify(mine("sender.pml"), OURS["receiver"], [(3, 8), (7, 8)], items=9, losses=1, early=0))
+    assert_verified(verify("largest"))
 
 
-def test_sender_uses_its_window():
+def test_sender_uses_its_window(verify):
     """A run exists in which three frames are under way before any acknowledgement when the window is three."""
-    verdict = verify(mine("sender.pml"), OURS["receiver"], [(3, 4)], claim="[] (zz_fresh < 3)", losses=0, early=0)
-    assert verdict.errors >= 1, "no run has three frames under way"
+    assert verify("window", "zz_narrow").errors >= 1, "no run has three frames under way"
