@@ -1,8 +1,12 @@
 """Builds copies of /app/rpn in many ways, as nobody; the files that were to stay as they are come from tests/pristine."""
 import collections
+import contextlib
 import os
 import re
 import shutil
+import subprocess
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +29,25 @@ def make(tree, *args, timeout=30):
     done = run("/usr/bin/make", *args, cwd=tree, timeout=timeout)
     assert done.returncode == 0, f"make {' '.join(map(str, args))} failed:\n{done.stdout[-1500:]}\n{done.stderr[-2500:]}"
     return done.stdout + done.stderr
+
+
+def make_all(calls, timeout=60):
+    """Runs make in several trees at the same time, each call a tree and arguments; returns exit codes and outputs."""
+    logs, running = [tempfile.TemporaryFile() for _ in calls], []
+    try:
+        for log, (tree, *args) in zip(logs, calls):
+            pipes = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            running.append(subject.start("/usr/bin/make", *args, cwd=tree, env=ENV, **pipes))
+        end = time.monotonic() + timeout
+        for process in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(end - time.monotonic(), 0))
+    finally:
+        subject.end_all()
+    codes = [process.wait() for process in running]
+    for log in logs:
+        log.seek(0)
+    return [(code, log.read(4 << 20).decode(errors="replace")) for code, log in zip(codes, logs)]
 
 
 def text_of(path):
@@ -93,27 +116,67 @@ def clean_copy(copy):
     return copy
 
 
-@pytest.fixture
-def tree():
-    with subject.folder() as folder:
-        yield clean_copy(folder / "rpn")
+class Built:
+    """A copy of the project in which plain make ran; `again` puts it back into that state, at the same place."""
+
+    def __init__(self, folder):
+        self.tree, self._kept = clean_copy(folder / "rpn"), folder / "kept"
+        self.before = files(self.tree)
+        make(self.tree)
+        age(self.tree)
+        self._copy(self.tree, self._kept)
+
+    def again(self):
+        with subject.as_nobody():
+            shutil.rmtree(self.tree)
+        self._copy(self._kept, self.tree)
+        return self.tree
+
+    def _copy(self, source, target):
+        assert run("/bin/cp", "-a", source, target).returncode == 0
 
 
 @pytest.fixture(scope="module")
-def installed():
-    """The installed files alone; the project that they came from is gone."""
-    with subject.folder() as base:
-        make(clean_copy(base / "rpn"), "install", f"PREFIX={base}/inst")
-        with subject.as_nobody():
-            shutil.rmtree(base / "rpn")
-        yield base / "inst"
+def once():
+    with subject.folder() as folder:
+        yield Built(folder)
 
 
 @pytest.fixture
-def built(tree):
-    make(tree, "-j2")
-    age(tree)
+def built(once):
+    return once.again()
+
+
+GOALS = ("build/rpn", "build/librpn.a", "check")
+
+
+@pytest.fixture(scope="module")
+def from_clean():
+    """Clean copies, each made with one goal at the same time: three with a slow generator and archiver, one installed."""
+    with subject.folder() as base:
+        slow_ar = base / "slow-ar"
+        subject.write(slow_ar, '#!/bin/sh\nsleep 0.3\nexec /usr/bin/ar "$@"\n', 0o755)
+        calls = {goal: (clean_copy(base / f"rpn{i}"), "-j8", f"AR={slow_ar}", goal) for i, goal in enumerate(GOALS)}
+        for tree, *_ in calls.values():
+            script = tree / "tools/genops.awk"
+            subject.write(script, 'BEGIN { system("sleep 0.3") }\n' + text_of(script))
+        calls["install"] = (clean_copy(base / "rpn"), "install", f"PREFIX={base}/inst")
+        yield base, {goal: (tree, *done) for (goal, (tree, *_)), done in zip(calls.items(), make_all(calls.values()))}
+
+
+def made(from_clean, goal):
+    """The tree in which make made that goal."""
+    tree, code, text = from_clean[1][goal]
+    assert code == 0, f"make {goal} failed:\n{text[-4000:]}"
     return tree
+
+
+@pytest.fixture(scope="module")
+def installed(from_clean):
+    """The installed files alone; the project that they came from is gone."""
+    with subject.as_nobody():
+        shutil.rmtree(made(from_clean, "install"))
+    return from_clean[0] / "inst"
 
 
 def wrappers(folder):
@@ -126,9 +189,19 @@ def wrappers(folder):
     return log
 
 
-def test_clean_build_and_right_results(tree):
+@pytest.fixture(scope="module")
+def logged():
+    """A copy made with a compiler and an archiver of ours, what make has to be told of them, and their log."""
+    with subject.folder() as folder:
+        tree, log = clean_copy(folder / "rpn"), wrappers(folder)
+        tools = (f"CC={folder}/cc", f"AR={folder}/ar")
+        make(tree, *tools)
+        yield tree, tools, log, text_of(log)
+
+
+def test_clean_build_and_right_results(built):
     """1, 2: make from a clean tree succeeds, and every word computes what ops.def says."""
-    make(tree)
+    tree = built
     for name in ("build/rpn", "build/librpn.a"):
         assert (tree / name).is_file(), name
     assert subject.read(tree / "build/rpn")[:4] == b"\x7fELF"
@@ -138,44 +211,35 @@ def test_clean_build_and_right_results(tree):
     assert [calc(tree, e).returncode for e in ("1 foo", "1 +", "0 " * 65, "0 " * 64)] == [2, 3, 4, 0]
 
 
-def test_make_check_passes(tree):
+def test_make_check_passes(built):
     """2: make check passes with the original tests, and fails when a result is wrong."""
-    out = make(tree, "check")
+    out = make(built, "check")
     assert "0 failed" in out and out.count("ok ") >= 10, out[-800:]
-    append(tree / "tests/cases", "5|1 1 +\n")
-    assert run("/usr/bin/make", "check", cwd=tree).returncode != 0
+    append(built / "tests/cases", "5|1 1 +\n")
+    assert run("/usr/bin/make", "check", cwd=built).returncode != 0
 
 
-@pytest.mark.parametrize("goal", ["build/rpn", "build/librpn.a", "check"])
-def test_parallel_and_single_targets_with_a_slow_generator(tree, goal):
+@pytest.mark.parametrize("goal", GOALS)
+def test_parallel_and_single_targets_with_a_slow_generator(from_clean, goal):
     """1: -j8 and single targets from a clean tree wait for the generated header, the folder and the archive."""
-    script = tree / "tools/genops.awk"
-    subject.write(script, 'BEGIN { system("sleep 0.3") }\n' + text_of(script))
-    slow_ar = tree.parent / "slow-ar"
-    subject.write(slow_ar, '#!/bin/sh\nsleep 0.3\nexec /usr/bin/ar "$@"\n', 0o755)
-    make(tree, "-j8", f"AR={slow_ar}", goal)
+    tree = made(from_clean, goal)
     if goal == "build/librpn.a":
         make(tree, "-j8", "build/rpn")
     answers(tree, TABLE)
 
 
-def test_products_stay_under_build_and_clean_removes_them(tree):
+def test_products_stay_under_build_and_clean_removes_them(once, built):
     """1: all that is built lies under build/, and make clean removes it."""
-    before = files(tree)
-    make(tree, "-j4")
-    new = files(tree) - before
+    new = files(built) - once.before
     assert new and all(n.startswith("build/") for n in new), sorted(new)
-    assert not (before - files(tree))
-    make(tree, "clean")
-    assert files(tree) == before
+    assert not (once.before - files(built))
+    make(built, "clean")
+    assert files(built) == once.before
 
 
-def test_second_make_does_nothing(tree):
+def test_second_make_does_nothing(logged):
     """3, 4: a second make runs neither compiler nor archiver; CC and AR are honoured."""
-    log = wrappers(tree.parent)
-    tools = (f"CC={tree.parent}/cc", f"AR={tree.parent}/ar")
-    make(tree, *tools)
-    text = text_of(log)
+    tree, tools, log, text = logged
     assert text.count(" -c ") + text.count(" -c\n") >= 5 and "ar " in text, text
     subject.write(log, "")
     times = {p: p.stat().st_mtime_ns for p in tree.rglob("*") if p.is_file()}
@@ -184,11 +248,10 @@ def test_second_make_does_nothing(tree):
     assert times == {p: p.stat().st_mtime_ns for p in tree.rglob("*") if p.is_file()}
 
 
-def test_warning_flags_stay(tree):
+def test_warning_flags_stay(logged, built):
     """4: each compilation has -Wall -Wextra -Werror and switches nothing off, in flags or in sources."""
-    log = wrappers(tree.parent)
-    make(tree, f"CC={tree.parent}/cc")
-    compiled = [line for line in text_of(log).splitlines() if re.search(r"\.c\b", line)]
+    tree, _, _, text = logged
+    compiled = [line for line in text.splitlines() if re.search(r"\.c\b", line)]
     assert len(compiled) >= 5, compiled
     for line in compiled:
         words = line.split()
@@ -197,9 +260,8 @@ def test_warning_flags_stay(tree):
     for p in [*tree.glob("src/*"), *tree.glob("include/**/*.h"), *tree.glob("build/*.h")]:
         assert "pragma" not in text_of(p).lower().replace("pragma once", ""), p
     # The strictness is real: a new warning stops the build.
-    append(tree / "src/lex.c", "\nstatic int unused_here(void) { return 1; }\n")
-    make(tree, "clean")
-    assert run("/usr/bin/make", cwd=tree).returncode != 0
+    append(built / "src/lex.c", "\nstatic int unused_here(void) { return 1; }\n")
+    assert run("/usr/bin/make", cwd=built).returncode != 0
 
 
 def test_new_word_reaches_the_program(built):
@@ -271,11 +333,10 @@ def test_installed_library_serves_other_programs(installed, order):
     assert run(where / "bin/rpn", "5 12 hyp").stdout.split() == ["13"]
 
 
-def test_destdir_is_only_a_staging_folder(tree):
+def test_destdir_is_only_a_staging_folder(built):
     """6: with DESTDIR the files land in the staging folder and rpn.pc speaks of PREFIX alone, also after an earlier make."""
-    stage = tree.parent / "stage"
-    make(tree, "-j4")
-    make(tree, "install", "PREFIX=/opt/calc-tools", f"DESTDIR={stage}")
+    stage = built.parent / "stage"
+    make(built, "install", "PREFIX=/opt/calc-tools", f"DESTDIR={stage}")
     assert not Path("/opt/calc-tools").exists()
     root = stage / "opt/calc-tools"
     for name in ("bin/rpn", "lib/librpn.a", "lib/pkgconfig/rpn.pc", "include/rpn/rpn.h"):
