@@ -13,9 +13,9 @@ cd /tmp/orig && spin -a link.pml > spin.log 2>&1 && gcc -O0 -w -o pan pan.c && .
 cd /tmp/orig && gcc -O0 -w -DBFS -DNOCLAIM -o panb pan.c && ./panb > bfs.log 2>&1; grep -h -E 'assertion|errors' bfs.log || true
 spin -k link.pml.trail -t -c link.pml | sed -n '1,60p'; cd /app
 
-# That run is the evidence: with window 1 and modulus 2 two items were under way, and the second carries the place of another. I keep the trail before I change a file and replay it from where it will lie.
+# That run is the evidence: with window 1 and modulus 2 two items were under way, and the second carries the place of another. I keep the trail before I change a file, replay it from where it will lie, and remove what Spin leaves behind.
 cp /tmp/orig/link.pml.trail evidence/original.trail
-spin -k evidence/original.trail -t link.pml 2>&1 | grep -E 'failed|trail ends'
+spin -k evidence/original.trail -t link.pml 2>&1 | grep -E 'failed|trail ends' && rm -f _spin_nvr.tmp
 
 # First cause: count <= window lets one more item in than the window allows. After that change I let Spin say what comes next rather than guess.
 sed -i 's/count <= window/count < window/' sender.pml
