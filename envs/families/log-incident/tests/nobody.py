@@ -1,9 +1,12 @@
-"""Runs what the agent wrote as nobody: bounded in time, memory, output and files, and nothing of it lives on.
+"""Runs what the agent wrote as nobody, who can neither read these tests nor write the reward.
 
-The agent's files are read as data only: regular files, at their own place, of bounded size.
+Each run is bounded in time, memory, processes, files and output, and nothing that it has started outlives it.
+The agent's files are read as data: regular ones, at their own place, of bounded size.
 """
 
+import contextlib
 import ctypes
+import fnmatch
 import os
 import resource
 import shutil
@@ -16,58 +19,77 @@ from pathlib import Path
 from typing import NamedTuple
 
 USER = 65534
-MOST = 8 * 1024 * 1024  # bytes of a file or of an output
+ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
+MIB = 1 << 20
+MOST = 16 * MIB  # of a file that is read, and of what a program prints
+_TREE = 64 * MIB  # of a tree that is copied, where every entry counts as 4 KiB more
 _ASIDE = 65533  # nobody else's: who kills from it can't be killed by what it kills
-_MIB = 1024 * 1024
 _NO_NEW_PRIVILEGES = 38
 _libc = ctypes.CDLL(None)
-_seconds_left = 80.0
+_seconds_left = 100.0
 
 
 class Done(NamedTuple):
-    """How a program ended: exit code (negative for a signal) and what it printed."""
+    """How a program ended: exit code (negative for a signal), and what it printed."""
 
     code: int
-    out: str
-    err: str
+    out: bytes
+    err: bytes
+
+    @property
+    def text(self):
+        """All that it printed, for people."""
+        return (self.out + self.err).decode(errors="replace")
 
 
-def folder():
-    """Returns a new folder that belongs to nobody."""
-    path = Path(tempfile.mkdtemp()).resolve()
-    os.chown(path, USER, USER)
-    return path
+class TooLong(AssertionError):
+    """A program was still running when its time was over."""
 
 
-def run(argv, cwd, *, timeout=20, data=b"", memory_mb=1024, env=()):
-    """Runs a program as nobody and returns how it ended; whatever it started is killed.
+def run(*argv, cwd="/", data=b"", env=(), seconds=30, memory_mb=4096):
+    """Runs a program and returns how it ended; whatever else it started is killed. `env` is added to ENV.
 
-    All runs share 80 seconds, and after one that was too long the others are given up at once.
+    Raises TooLong after `seconds`, and always once all runs together have taken 100 s or one has taken too long: a
+    verdict in time is worth more than the other findings about a program that hangs.
     """
     global _seconds_left
-    values = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(cwd), "LANG": "C.UTF-8", **dict(env)}
     with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         told.write(data)
         told.seek(0)
-        started = time.monotonic()
-        process = subprocess.Popen([str(a) for a in argv], cwd=cwd, env=values, stdin=told, stdout=out, stderr=err,
-                                   start_new_session=True, preexec_fn=lambda: _become_nobody(memory_mb))
+        begun, code = time.monotonic(), None
+        process = start(*argv, cwd=cwd, env=env, memory_mb=memory_mb, stdin=told, stdout=out, stderr=err)
         try:
-            code = process.wait(min(timeout, max(_seconds_left, 0.1)))
-        except subprocess.TimeoutExpired:
-            code, _seconds_left = None, 0.0
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = process.wait(max(min(seconds, _seconds_left), 0))
         finally:
             kill_all()
             process.wait()
-            _seconds_left -= time.monotonic() - started
-        assert code is not None, f"{argv[0]} was still running after {timeout} s, or all runs together were too slow"
-        return Done(code, _text(out), _text(err))
+        _seconds_left = 0.0 if code is None else _seconds_left - (time.monotonic() - begun)
+        if code is None:
+            raise TooLong(f"{argv[0]} took longer than {seconds} s, or all programs together too long")
+        return Done(code, *(_head(file) for file in (out, err)))
+
+
+def start(*argv, env=(), memory_mb=4096, **options):
+    """Starts a program as nobody and returns its Popen; who calls this calls kill_all() too."""
+    return subprocess.Popen(
+        [str(arg) for arg in argv],
+        env={**ENV, **dict(env)},
+        start_new_session=True,
+        preexec_fn=lambda: _become_nobody(memory_mb),
+        **options,
+    )
 
 
 def _become_nobody(memory_mb):
-    Path("/proc/self/oom_score_adj").write_text("1000")
-    for limit, most in ((resource.RLIMIT_AS, memory_mb * _MIB), (resource.RLIMIT_FSIZE, 32 * _MIB),
-                        (resource.RLIMIT_NPROC, 1024), (resource.RLIMIT_CORE, 0)):
+    Path("/proc/self/oom_score_adj").write_text("1000")  # where memory runs out, it goes first
+    memory = resource.RLIM_INFINITY if memory_mb is None else memory_mb * MIB  # None: what a sanitizer reserves is no use
+    for limit, most in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_FSIZE, 64 * MIB),
+        (resource.RLIMIT_NPROC, 1024),
+        (resource.RLIMIT_CORE, 0),
+    ):
         resource.setrlimit(limit, (most, most))
     os.umask(0o022)
     os.setgroups([])
@@ -76,8 +98,13 @@ def _become_nobody(memory_mb):
     _libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
 
 
+def _head(file):
+    file.seek(0)
+    return file.read(MOST)
+
+
 def kill_all(user=USER):
-    """Kills every process of nobody's, or of another user's, at once: none can fork out of it. It takes no process."""
+    """Kills every process of nobody's, or of another user's, in one call: none can fork out of it. It takes no process."""
     os.setresuid(_ASIDE, user, 0)
     try:
         os.kill(-1, signal.SIGKILL)
@@ -87,9 +114,35 @@ def kill_all(user=USER):
         os.setresuid(0, 0, 0)
 
 
-def _text(stream):
-    stream.seek(0)
-    return stream.read(MOST).decode("utf-8", "replace")
+@contextlib.contextmanager
+def as_nobody():
+    """Within it files are opened with nobody's rights, so that a link leads nowhere where nobody could not go."""
+    os.setgroups([])
+    os.setegid(USER)
+    os.seteuid(USER)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def new_folder():
+    """Returns a new folder of nobody's, which stays."""
+    path = Path(tempfile.mkdtemp()).resolve()
+    os.chown(path, USER, USER)
+    return path
+
+
+@contextlib.contextmanager
+def folder():
+    """A new folder of nobody's; removed afterwards."""
+    path = new_folder()
+    try:
+        yield path
+    finally:
+        kill_all()
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def read(path, limit=MOST):
@@ -102,28 +155,49 @@ def read(path, limit=MOST):
     return data
 
 
-def copy(source, target, leave_out=lambda name: False):
-    """Copies the regular files and folders below `source` to nobody's new folder `target`; links stay links."""
-    left = 64 * _MIB
+def write(path, data, mode=0o644):
+    """Writes a file as nobody, with the folders above it; what was there goes first."""
+    path = Path(path)
+    with as_nobody():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        path.chmod(mode)
+
+
+def copy(source, target, leave_out=()):
+    """Copies a tree of the agent's to a new folder of nobody's and returns that: folders, regular files, links as links.
+
+    Names that match a pattern of `leave_out` stay behind, and what is none of the three.
+    """
+    assert os.path.realpath(source) == str(source) and os.path.isdir(source), f"{source} is no folder"
+    source, target, left = Path(source), Path(target), _TREE
     target.mkdir()
+    os.chown(target, USER, USER)
     for parent, folders, files in os.walk(source):
-        here = target / os.path.relpath(parent, source)
-        for name in [*folders, *files]:
-            path = Path(parent, name)
-            if leave_out(name):
+        folders[:] = [name for name in folders if not _matches(name, leave_out)]
+        for name in [*folders, *(name for name in files if not _matches(name, leave_out))]:
+            old = Path(parent, name)
+            new, mode = target / old.relative_to(source), old.lstat().st_mode
+            left -= 4096
+            assert left > 0, f"{source} holds too much"
+            if stat.S_ISLNK(mode):
+                new.symlink_to(os.readlink(old))
+            elif stat.S_ISDIR(mode):
+                new.mkdir()
+            elif stat.S_ISREG(mode):
+                data = read(old, left)
+                left -= len(data)
+                new.write_bytes(data)
+                new.chmod(0o755 if mode & 0o111 else 0o644)
+            else:
                 continue
-            if path.is_symlink():
-                (here / name).symlink_to(os.readlink(path))
-            elif path.is_dir():
-                (here / name).mkdir()
-            elif path.is_file():
-                content = read(path, left)
-                left -= len(content)
-                (here / name).write_bytes(content)
-                shutil.copymode(path, here / name)
-        folders[:] = [name for name in folders if not leave_out(name)]
-    for path in [target, *target.rglob("*")]:
-        os.chown(path, USER, USER, follow_symlinks=False)
+            os.chown(new, USER, USER, follow_symlinks=False)
+    return target
+
+
+def _matches(name, patterns):
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def expose(top):

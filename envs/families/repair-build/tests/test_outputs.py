@@ -4,14 +4,14 @@ import collections
 import json
 from pathlib import Path
 
+import nobody
 import pytest
-import subject
 
 FACTS = json.loads(Path("/tests/instance.json").read_text())
 ROOT = Path("/app") / FACTS["tool"]
 PATCH = Path("/app/repair.patch")
 LEVEL = FACTS["difficulty"]
-ENV = {**subject.ENV, "ASAN_OPTIONS": "detect_leaks=0"}
+ENV = {"ASAN_OPTIONS": "detect_leaks=0"}
 FIXED = [path for path in FACTS["shipped"] if path == "README.md" or path.startswith("tests/")]
 SOURCES = sorted(path for path in FACTS["shipped"] if path.startswith("src/") and path.endswith(".c"))
 
@@ -20,26 +20,26 @@ Result = collections.namedtuple("Result", "returncode stdout stderr")
 
 
 def run(command, folder, seconds=30, env=ENV):
-    """A command's result; never raises on its exit code, which is None where it takes too long."""
-    done = subject.run(*command, cwd=folder, env=env, seconds=seconds)
-    return Result(done.returncode, *(text.decode(errors="replace") for text in done[1:]))
+    """A command's result; never raises on its exit code. Memory has no limit but the sandbox's: sanitizers reserve more than there is."""
+    done = nobody.run(*command, cwd=folder, env=env, seconds=seconds, memory_mb=None)
+    return Result(done.code, *(text.decode(errors="replace") for text in done[1:]))
 
 
 def text_of(path):
     """A file's text, or None where there is no file."""
-    return subject.read(path).decode(errors="replace") if path.is_file() else None
+    return nobody.read(path).decode(errors="replace") if path.is_file() else None
 
 
 def write(folder, path):
     """Writes a file as it was shipped."""
     text = FACTS["shipped"][path]
-    subject.write(folder / path, text, 0o755 if text.startswith("#!") else 0o644)
+    nobody.write(folder / path, text, 0o755 if text.startswith("#!") else 0o644)
 
 
 def copy_clean(target):
     """A copy of the agent's tree without anything built, with README.md and tests/ as shipped."""
-    subject.copy(ROOT, target, leave_out=("build",))
-    with subject.as_nobody():
+    nobody.copy(ROOT, target, leave_out=("build",))
+    with nobody.as_nobody():
         for path in list(target.rglob("*")):
             if path.suffix in (".o", ".a", ".so", ".d") and not path.is_dir():
                 path.unlink()
@@ -57,8 +57,8 @@ def make(folder, *arguments, env=ENV):
 
 def quick_compiler(folder):
     """An environment whose gcc, where it is not named by its path, does not optimise: for trees that were built before."""
-    subject.write(folder / "bin/gcc", '#!/bin/sh\nexec /usr/bin/gcc "$@" -O0\n', 0o755)
-    return {**ENV, "PATH": f"{folder}/bin:{ENV['PATH']}"}
+    nobody.write(folder / "bin/gcc", '#!/bin/sh\nexec /usr/bin/gcc "$@" -O0\n', 0o755)
+    return {**ENV, "PATH": f"{folder}/bin:{nobody.ENV['PATH']}"}
 
 
 EACH = """
@@ -74,11 +74,11 @@ done
 def check_cases(tool):
     """Every hidden case gives the right output and exit code; the tool is started from another directory."""
     wrong = []
-    with subject.folder() as folder:
+    with nobody.folder() as folder:
         for number, case in enumerate(FACTS["cases"]):
             assert len(case["args"]) == 1
-            subject.write(folder / f"{number}.command", case["args"][0] + "\n")
-            subject.write(folder / f"{number}.in", case["stdin"])
+            nobody.write(folder / f"{number}.command", case["args"][0] + "\n")
+            nobody.write(folder / f"{number}.in", case["stdin"])
         run(["/bin/sh", "-c", EACH, "sh", tool, *range(len(FACTS["cases"]))], folder, 30)
         for number, case in enumerate(FACTS["cases"]):
             out, err, code = (text_of(folder / f"{number}.{what}") for what in ("out", "err", "code"))
@@ -89,16 +89,16 @@ def check_cases(tool):
 
 @pytest.fixture
 def work():
-    with subject.folder() as folder:
+    with nobody.folder() as folder:
         yield folder
 
 
 @pytest.fixture(scope="module")
 def built():
     """The agent's tree, built from clean sources with a compiler that logs its calls."""
-    with subject.folder() as base:
+    with nobody.folder() as base:
         folder, log, compiler = copy_clean(base / "tree"), base / "log", base / "logging-cc"
-        subject.write(compiler, f'#!/bin/sh\necho "$*" >> {log}\nexec /usr/bin/gcc "$@"\n', 0o755)
+        nobody.write(compiler, f'#!/bin/sh\necho "$*" >> {log}\nexec /usr/bin/gcc "$@"\n', 0o755)
         make(folder, f"CC={compiler}")
         yield folder, text_of(log).splitlines()
 
@@ -115,7 +115,7 @@ def test_builds_from_clean_sources(built):
     folder, _ = built
     for name in (FACTS["tool"], FACTS["library"]):
         assert (folder / "build" / name).is_file(), f"build/{name} was not built"
-    assert subject.read(folder / "build" / FACTS["tool"])[:4] == b"\x7fELF"
+    assert nobody.read(folder / "build" / FACTS["tool"])[:4] == b"\x7fELF"
 
 
 def test_sources_are_compiled_with_the_flags(built):
@@ -175,7 +175,7 @@ def test_patch_repairs_a_fresh_tree(work):
     folder = work / FACTS["stem"]
     for path in FACTS["shipped"]:
         write(folder, path)
-    subject.write(work / "repair.patch", subject.read(PATCH))
+    nobody.write(work / "repair.patch", nobody.read(PATCH))
     result = run(["patch", "-p1", "--batch", "--forward", "-i", work / "repair.patch"], folder)
     assert result.returncode == 0, result.stdout + result.stderr
     for path in FIXED:

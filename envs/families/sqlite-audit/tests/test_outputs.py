@@ -11,8 +11,8 @@ from collections import Counter
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+import nobody
 import pytest
-import subject
 
 FACTS = json.loads(Path("/tests/instance.json").read_text())
 N = FACTS["names"]
@@ -68,18 +68,18 @@ class Ledger:
 @pytest.fixture
 def ledger():
     """A connection to a copy of the agent's database."""
-    with subject.folder() as folder:
+    with nobody.folder() as folder:
         for suffix in ("", "-wal", "-journal"):
             part = APP / f"ledger.db{suffix}"
             if not suffix or part.exists():
-                subject.write(folder / part.name, subject.read(part, 64 << 20))
-        subject.write(folder / "serve.py", (Path(__file__).parent / "serve.py").read_bytes())
+                nobody.write(folder / part.name, nobody.read(part, 64 << 20))
+        nobody.write(folder / "serve.py", (Path(__file__).parent / "serve.py").read_bytes())
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        with subject.start("/usr/bin/python3", "-I", "serve.py", cwd=folder, env=subject.ENV, **pipes) as process:
+        with nobody.start("/usr/bin/python3", "-I", "serve.py", cwd=folder, **pipes) as process:
             try:
                 yield Ledger(process)
             finally:
-                subject.end_all()
+                nobody.kill_all()
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def read_csv(name, header):
     """The rows of a CSV file of the agent, without its header."""
     rows = [
         [cell.strip() for cell in row]
-        for row in csv.reader(subject.read(APP / name).decode("utf-8-sig").splitlines())
+        for row in csv.reader(nobody.read(APP / name).decode("utf-8-sig").splitlines())
         if any(c.strip() for c in row)
     ]
     assert rows[:1] == [header], f"{name}: expected header {header}, found {rows[:1]}"

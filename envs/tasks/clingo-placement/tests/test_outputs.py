@@ -109,10 +109,10 @@ def read_pristine():
 
 def clingo(instance):
     """Runs the delivered program on the instance; returns (result text, placement or None)."""
-    here = nobody.folder()
+    here = nobody.new_folder()
     (here / "place.lp").write_bytes(nobody.read(APP / "place.lp"))
     (here / "facts.lp").write_text(instance.text())
-    done = nobody.run(["/usr/bin/clingo", "--outf=2", "-t1", "place.lp", "facts.lp"], here, timeout=10)
+    done = nobody.run("/usr/bin/clingo", "--outf=2", "-t1", "place.lp", "facts.lp", cwd=here, seconds=10)
     answer = json.loads(done.out)
     witnesses = answer["Call"][-1].get("Witnesses", [])
     if not witnesses:

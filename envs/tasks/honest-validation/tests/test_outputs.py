@@ -44,14 +44,14 @@ def scripts():
 
 
 def call(*args, data=b""):
-    done = nobody.run([PYTHON, *args], APP, timeout=30, data=data, env={"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"})
+    done = nobody.run(PYTHON, *args, cwd=APP, data=data, env={"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"})
     assert done.code == 0, repr(done.err[-1500:])
     return done.out
 
 
 def train_on(rows, seed=7):
     """Trains on rows; returns (model path, model bytes, report)."""
-    folder = nobody.folder()
+    folder = nobody.new_folder()
     gen.write(folder / "d.csv", rows, True)
     call("train.py", "--data", folder / "d.csv", "--model", folder / "m.npz", "--report", folder / "r.json", "--seed", seed)
     return folder / "m.npz", nobody.read(folder / "m.npz"), report(folder / "r.json")
@@ -63,7 +63,7 @@ def report(path):
 
 def predict(model, rows):
     """Returns {row id: probability} that predict.py gives for rows."""
-    folder = nobody.folder()
+    folder = nobody.new_folder()
     gen.write(folder / "d.csv", rows, False)
     call("predict.py", "--model", model, "--data", folder / "d.csv", "--out", folder / "o.csv")
     return read_predictions(folder / "o.csv", rows)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the tests with a clean interpreter and writes the reward: 1 when all pass, else 0.
-# What the agent wrote runs as nobody (see subject.py), who can neither read the tests nor write the reward.
+# What the agent wrote runs as nobody (see nobody.py), who can neither read the tests nor write the reward.
 mkdir -p /logs/verifier
 chown 0:0 / /logs && chmod go-w / /logs
 chmod -R go= /tests /logs/verifier

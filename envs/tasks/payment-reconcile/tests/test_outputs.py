@@ -70,7 +70,7 @@ def program():
 @pytest.fixture
 def base():
     """A new folder of nobody's."""
-    return nobody.folder()
+    return nobody.new_folder()
 
 
 def generate(folder, seed, invoices=1200):
@@ -81,7 +81,7 @@ def generate(folder, seed, invoices=1200):
 
 
 def reconcile(data, out, cwd="/"):
-    done = nobody.run([PROGRAM, data, out], cwd, timeout=30)
+    done = nobody.run(PROGRAM, data, out, cwd=cwd)
     assert done.code == 0, f"exit {done.code}: {done.err[-2000:]!r}"
 
 
@@ -92,7 +92,7 @@ def prints(folder):
 @pytest.fixture(scope="module")
 def quarter():
     """A fresh quarter and what the program makes of it."""
-    base = nobody.folder()
+    base = nobody.new_folder()
     truth = generate(base / "data", 7001, 700)
     reconcile(base / "data", base / "out")
     return base / "out", truth

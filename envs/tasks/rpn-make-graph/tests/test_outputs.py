@@ -9,20 +9,18 @@ import tempfile
 import time
 from pathlib import Path
 
+import nobody
 import pytest
-import subject
 
 PROJECT = Path("/app/rpn")
 PRISTINE = Path(__file__).resolve().parent / "pristine"
-ENV = subject.ENV
-
 
 Result = collections.namedtuple("Result", "returncode stdout stderr")
 
 
-def run(*argv, cwd="/", timeout=30, env=None):
-    done = subject.run(*argv, cwd=cwd, env=env or ENV, seconds=timeout)
-    return Result(done.returncode, *(text.decode(errors="replace") for text in done[1:]))
+def run(*argv, cwd="/", timeout=30, env=()):
+    done = nobody.run(*argv, cwd=cwd, env=env, seconds=timeout)
+    return Result(done.code, *(text.decode(errors="replace") for text in done[1:]))
 
 
 def make(tree, *args, timeout=30):
@@ -37,13 +35,13 @@ def make_all(calls, timeout=60):
     try:
         for log, (tree, *args) in zip(logs, calls):
             pipes = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
-            running.append(subject.start("/usr/bin/make", *args, cwd=tree, env=ENV, **pipes))
+            running.append(nobody.start("/usr/bin/make", *args, cwd=tree, **pipes))
         end = time.monotonic() + timeout
         for process in running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(end - time.monotonic(), 0))
     finally:
-        subject.end_all()
+        nobody.kill_all()
     codes = [process.wait() for process in running]
     for log in logs:
         log.seek(0)
@@ -51,27 +49,27 @@ def make_all(calls, timeout=60):
 
 
 def text_of(path):
-    return subject.read(path).decode(errors="replace")
+    return nobody.read(path).decode(errors="replace")
 
 
 def append(path, text):
-    subject.write(path, text_of(path) + text)
+    nobody.write(path, text_of(path) + text)
 
 
 def edit(path, old, new):
     """Replaces a pattern, which has to be there."""
     text, count = re.subn(old, new, text_of(path))
     assert count, f"{path.name}: {old} is not in it"
-    subject.write(path, text)
+    nobody.write(path, text)
 
 
 def restore(tree):
     """Puts ops.def, the generator and tests/ back as they were."""
-    with subject.as_nobody():
+    with nobody.as_nobody():
         for name in ("tests", "tools"):
             shutil.rmtree(tree / name, ignore_errors=True)
     for name in files(PRISTINE):
-        subject.write(tree / name, (PRISTINE / name).read_bytes())
+        nobody.write(tree / name, (PRISTINE / name).read_bytes())
 
 
 def files(tree):
@@ -80,7 +78,7 @@ def files(tree):
 
 def age(tree):
     """Moves all times back alike, so that a later edit is newer than anything built."""
-    with subject.as_nobody():
+    with nobody.as_nobody():
         for p in [*tree.rglob("*"), tree]:
             s = p.lstat()
             os.utime(p, ns=(s.st_atime_ns - 10**11, s.st_mtime_ns - 10**11), follow_symlinks=False)
@@ -105,8 +103,8 @@ TABLE = {
 
 def clean_copy(copy):
     """A copy without anything built and without binary files."""
-    subject.copy(PROJECT, copy, leave_out=("build", ".git"))
-    with subject.as_nobody():
+    nobody.copy(PROJECT, copy, leave_out=("build", ".git"))
+    with nobody.as_nobody():
         for p in list(copy.rglob("*")):
             if p.is_symlink() or p.suffix in (".o", ".a", ".d", ".so"):
                 p.unlink()
@@ -127,7 +125,7 @@ class Built:
         self._copy(self.tree, self._kept)
 
     def again(self):
-        with subject.as_nobody():
+        with nobody.as_nobody():
             shutil.rmtree(self.tree)
         self._copy(self._kept, self.tree)
         return self.tree
@@ -138,7 +136,7 @@ class Built:
 
 @pytest.fixture(scope="module")
 def once():
-    with subject.folder() as folder:
+    with nobody.folder() as folder:
         yield Built(folder)
 
 
@@ -153,13 +151,13 @@ GOALS = ("build/rpn", "build/librpn.a", "check")
 @pytest.fixture(scope="module")
 def from_clean():
     """Clean copies, each made with one goal at the same time: three with a slow generator and archiver, one installed."""
-    with subject.folder() as base:
+    with nobody.folder() as base:
         slow_ar = base / "slow-ar"
-        subject.write(slow_ar, '#!/bin/sh\nsleep 0.3\nexec /usr/bin/ar "$@"\n', 0o755)
+        nobody.write(slow_ar, '#!/bin/sh\nsleep 0.3\nexec /usr/bin/ar "$@"\n', 0o755)
         calls = {goal: (clean_copy(base / f"rpn{i}"), "-j8", f"AR={slow_ar}", goal) for i, goal in enumerate(GOALS)}
         for tree, *_ in calls.values():
             script = tree / "tools/genops.awk"
-            subject.write(script, 'BEGIN { system("sleep 0.3") }\n' + text_of(script))
+            nobody.write(script, 'BEGIN { system("sleep 0.3") }\n' + text_of(script))
         calls["install"] = (clean_copy(base / "rpn"), "install", f"PREFIX={base}/inst")
         yield base, {goal: (tree, *done) for (goal, (tree, *_)), done in zip(calls.items(), make_all(calls.values()))}
 
@@ -174,7 +172,7 @@ def made(from_clean, goal):
 @pytest.fixture(scope="module")
 def installed(from_clean):
     """The installed files alone; the project that they came from is gone."""
-    with subject.as_nobody():
+    with nobody.as_nobody():
         shutil.rmtree(made(from_clean, "install"))
     return from_clean[0] / "inst"
 
@@ -184,15 +182,15 @@ def wrappers(folder):
     log = folder / "tools.log"
     for name in ("cc", "ar"):
         real = "/usr/bin/gcc" if name == "cc" else "/usr/bin/ar"
-        subject.write(folder / name, f'#!/bin/sh\necho "{name} $*" >> {log}\nexec {real} "$@"\n', 0o755)
-    subject.write(log, "")
+        nobody.write(folder / name, f'#!/bin/sh\necho "{name} $*" >> {log}\nexec {real} "$@"\n', 0o755)
+    nobody.write(log, "")
     return log
 
 
 @pytest.fixture(scope="module")
 def logged():
     """A copy made with a compiler and an archiver of ours, what make has to be told of them, and their log."""
-    with subject.folder() as folder:
+    with nobody.folder() as folder:
         tree, log = clean_copy(folder / "rpn"), wrappers(folder)
         tools = (f"CC={folder}/cc", f"AR={folder}/ar")
         make(tree, *tools)
@@ -204,7 +202,7 @@ def test_clean_build_and_right_results(built):
     tree = built
     for name in ("build/rpn", "build/librpn.a"):
         assert (tree / name).is_file(), name
-    assert subject.read(tree / "build/rpn")[:4] == b"\x7fELF"
+    assert nobody.read(tree / "build/rpn")[:4] == b"\x7fELF"
     words = [line.split()[0] for line in text_of(tree / "ops.def").splitlines() if line.strip() and line[0] != "#"]
     assert calc(tree, "--words").stdout.split() == words
     answers(tree, TABLE)
@@ -241,7 +239,7 @@ def test_second_make_does_nothing(logged):
     """3, 4: a second make runs neither compiler nor archiver; CC and AR are honoured."""
     tree, tools, log, text = logged
     assert text.count(" -c ") + text.count(" -c\n") >= 5 and "ar " in text, text
-    subject.write(log, "")
+    nobody.write(log, "")
     times = {p: p.stat().st_mtime_ns for p in tree.rglob("*") if p.is_file()}
     make(tree, *tools)
     assert text_of(log) == ""
@@ -323,8 +321,8 @@ def test_installed_library_serves_other_programs(installed, order):
     for name in ("bin/rpn", "lib/librpn.a", "lib/pkgconfig/rpn.pc", "include/rpn/rpn.h"):
         assert (where / name).is_file(), name
     folder = where.parent
-    subject.write(folder / "user.c", "".join(f"#include <rpn/{h}.h>\n" for h in order.split()) + USER)
-    env = {**ENV, "PKG_CONFIG_LIBDIR": str(where / "lib/pkgconfig")}
+    nobody.write(folder / "user.c", "".join(f"#include <rpn/{h}.h>\n" for h in order.split()) + USER)
+    env = {"PKG_CONFIG_LIBDIR": str(where / "lib/pkgconfig")}
     flags = run("/usr/bin/pkg-config", "--static", "--cflags", "--libs", "rpn", env=env)
     assert flags.returncode == 0, flags.stderr
     done = run("/usr/bin/gcc", "user.c", "-o", "user", *flags.stdout.split(), cwd=folder)
@@ -343,11 +341,11 @@ def test_destdir_is_only_a_staging_folder(built):
         assert (root / name).is_file(), name
     pc = text_of(root / "lib/pkgconfig/rpn.pc")
     assert str(stage) not in pc and "@" not in pc
-    got = run("/usr/bin/pkg-config", "--variable=prefix", "rpn", env={**ENV, "PKG_CONFIG_LIBDIR": str(root / "lib/pkgconfig")})
+    got = run("/usr/bin/pkg-config", "--variable=prefix", "rpn", env={"PKG_CONFIG_LIBDIR": str(root / "lib/pkgconfig")})
     assert got.stdout.strip() == "/opt/calc-tools"
 
 
 def test_given_files_are_unchanged():
     """3: ops.def, the generator and tests/ are as they were."""
     for name in sorted(files(PRISTINE)):
-        assert subject.read(PROJECT / name) == (PRISTINE / name).read_bytes(), name
+        assert nobody.read(PROJECT / name) == (PRISTINE / name).read_bytes(), name

@@ -23,11 +23,11 @@ SITE = dict(layers=[(0.30, 0.32, 3100.0), (1.00, 1.90, 2250.0), (3.00, 1.25, 290
 
 def make(change=None):
     """Builds a copy of /app without anything that a build leaves; returns the folder and how make ended."""
-    folder = nobody.folder() / "app"
-    nobody.copy(APP, folder, lambda name: name == "soilheat" or name.endswith((".o", ".mod", ".a", ".so", ".csv")))
+    folder = nobody.new_folder() / "app"
+    nobody.copy(APP, folder, leave_out=("soilheat", "*.o", "*.mod", "*.a", "*.so", "*.csv"))
     if change is not None:
         change(folder)
-    return folder, nobody.run(["/usr/bin/make", "-B"], folder, timeout=30)
+    return folder, nobody.run("/usr/bin/make", "-B", cwd=folder)
 
 
 @functools.lru_cache(maxsize=None)
@@ -66,11 +66,11 @@ def parse(text, case):
 
 
 def run(case):
-    here = nobody.folder()
+    here = nobody.new_folder()
     (here / "hidden.nml").write_text(namelist(case))
-    done = nobody.run([program(), here / "hidden.nml"], here, timeout=25)
+    done = nobody.run(program(), here / "hidden.nml", cwd=here, seconds=25)
     assert done.code == 0, done.err[-800:]
-    return parse(done.out, case)
+    return parse(done.out.decode(), case)
 
 
 def periodic(case, depth):

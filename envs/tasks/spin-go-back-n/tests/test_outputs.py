@@ -8,8 +8,8 @@ import functools
 import pathlib
 import re
 
+import nobody
 import pytest
-import subject
 
 APP = pathlib.Path("/app")
 ORIGINAL = pathlib.Path(__file__).with_name("original")
@@ -167,16 +167,16 @@ class Verdict:
 def verify():
     """Spin's verifier of the delivered sides and ours: a function from a case and a claim to a Verdict."""
     model = SURROUNDINGS % {"most": MOST, "cases": "\n".join(choices())}
-    with subject.folder() as folder:
-        subject.write(folder / "m.pml", "\n".join([model, plain("sender.pml"), plain("receiver.pml"), OUR_SENDER, OUR_RECEIVER]))
-        made = subject.run(SPIN, "-a", "m.pml", cwd=folder)
+    with nobody.folder() as folder:
+        nobody.write(folder / "m.pml", "\n".join([model, plain("sender.pml"), plain("receiver.pml"), OUR_SENDER, OUR_RECEIVER]))
+        made = nobody.run(SPIN, "-a", "m.pml", cwd=folder)
         assert (folder / "pan.c").exists(), "Spin does not accept the model: %s" % made.text[-800:]
-        built = subject.run("/usr/bin/gcc", "-O1", "-w", "-DMEMLIM=1200", "-o", "pan", "pan.c", cwd=folder)
-        assert built.returncode == 0, built.text[-800:]
+        built = nobody.run("/usr/bin/gcc", "-O1", "-w", "-DMEMLIM=1200", "-o", "pan", "pan.c", cwd=folder)
+        assert built.code == 0, built.text[-800:]
 
         def search(case, claim="zz_all"):
-            env = {**subject.ENV, "ZZ_CASE": case}
-            return Verdict(subject.run(folder / "pan", "-a", "-w18", "-m100000", "-N", claim, cwd=folder, env=env, seconds=40).text)
+            env = {"ZZ_CASE": case}
+            return Verdict(nobody.run(folder / "pan", "-a", "-w18", "-m100000", "-N", claim, cwd=folder, env=env, seconds=40).text)
 
         yield search
 
@@ -190,7 +190,7 @@ def assert_verified(verdict):
 @functools.lru_cache(maxsize=None)
 def plain(name):
     """Returns the delivered text of a side without comments and strings; fails when it is not plain Promela of one proctype."""
-    text = subject.read(APP / name, 1 << 20).decode()
+    text = nobody.read(APP / name, 1 << 20).decode()
     bare = re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.S)
     bare = re.sub(r'"[^"\n]*"', '""', bare)
     assert "#" not in bare, "preprocessor line in %s" % name
@@ -210,11 +210,11 @@ def plain(name):
 
 def test_trail_shows_a_wrong_item():
     """original.trail replays on the model as delivered and ends in the failed assertion of User."""
-    with subject.folder() as folder:
+    with nobody.folder() as folder:
         for name in ("link.pml", "sender.pml", "receiver.pml"):
-            subject.write(folder / name, (ORIGINAL / name).read_bytes())
-        subject.write(folder / "original.trail", subject.read(APP / "evidence" / "original.trail", 1 << 20))
-        out = subject.run(SPIN, "-k", "original.trail", "-t", "-p", "link.pml", cwd=folder).text
+            nobody.write(folder / name, (ORIGINAL / name).read_bytes())
+        nobody.write(folder / "original.trail", nobody.read(APP / "evidence" / "original.trail", 1 << 20))
+        out = nobody.run(SPIN, "-k", "original.trail", "-t", "-p", "link.pml", cwd=folder).text
     failed = re.search(r"text of failed assertion: assert\((.*)\)", out)
     assert failed and "env_arrived" in failed.group(1) and "x==" in failed.group(1), out[-800:]
     assert re.search(r"proc\s+\d+ \(User:1\) link\.pml:\d+ \(state \d+\)\s+\[assert", out)
@@ -225,7 +225,7 @@ def test_sides_are_plain_promela():
     """Each file holds one plain proctype that knows only its parameters; link.pml is as delivered."""
     plain("sender.pml")
     plain("receiver.pml")
-    assert subject.read(APP / "link.pml", 1 << 20).decode().split() == (ORIGINAL / "link.pml").read_text().split()
+    assert nobody.read(APP / "link.pml", 1 << 20).decode().split() == (ORIGINAL / "link.pml").read_text().split()
 
 
 def test_both_sides_together(verify):

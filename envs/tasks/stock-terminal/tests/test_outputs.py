@@ -7,8 +7,8 @@ import random
 import struct
 from pathlib import Path
 
+import nobody
 import pytest
-import subject
 
 APP = Path("/app")
 TESTS = Path(__file__).resolve().parent
@@ -62,7 +62,7 @@ def items():
 
 def rows_of(path):
     """A CSV file's lines as lists of values; empty lines do not count."""
-    lines = subject.read(path, 1 << 20).decode("utf-8-sig").splitlines()
+    lines = nobody.read(path, 1 << 20).decode("utf-8-sig").splitlines()
     return [[value.strip() for value in row] for row in csv.reader(lines, skipinitialspace=True) if row]
 
 
@@ -132,7 +132,7 @@ def expected():
 
 @pytest.fixture(scope="module")
 def store():
-    return Store(subject.read(APP / "data/store.bin"))
+    return Store(nobody.read(APP / "data/store.bin"))
 
 
 def test_store_was_written_by_stockdesk(store):
@@ -170,10 +170,10 @@ def test_backorders():
 
 def test_seal_belongs_to_the_final_journal(store):
     """/app/seal.txt holds the seal of the journal as it is in the store now."""
-    assert subject.read(APP / "seal.txt", 1000).decode().lower().split() == [store.seal]
+    assert nobody.read(APP / "seal.txt", 1000).decode().lower().split() == [store.seal]
 
 
 def test_inbox_is_unchanged():
     """The slips and the counts of the inbox are as they were."""
     for name in ("slips.csv", "counts.csv"):
-        assert subject.read(APP / "inbox" / name) == (TESTS / name).read_bytes()
+        assert nobody.read(APP / "inbox" / name) == (TESTS / name).read_bytes()
