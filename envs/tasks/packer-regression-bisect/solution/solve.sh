@@ -94,11 +94,11 @@ rm -rf /tmp/b/copy && cp -r . /tmp/b/copy
 (cd /tmp/b/copy && cp /app/tlz/match.c . && sed -i '/^    match_reset();/d' pack.c && make clean >/dev/null && make check 2>&1 | tail -2) || true
 (cd /tmp/b/copy && git checkout -q v2.1 -- '*.c' '*.h' && make clean >/dev/null && make check 2>&1 | tail -2) || true
 
-# Each of them is caught. I note it in CHANGES and commit.
+# Each of them is caught. I note it in CHANGES, commit, and leave nothing built behind.
 sed -i '1i 2.2  pack: no distance of 65536; nothing is kept from one file to the next' CHANGES
 git add -A
 git commit -q -m 'match: respect the largest distance and forget the last file' -m 'Both came with the move into match.c. Tests for each.'
-git status --short --branch
+make clean && git status --short --branch
 
 # At last the real thing from a clean clone: the sample at every level, and with other files in one call.
 rm -rf /tmp/b/clone && git clone -q . /tmp/b/clone && make --no-print-directory -C /tmp/b/clone check 2>&1 | tail -1
