@@ -178,11 +178,15 @@ HAND = [  # memo, invoice
 ]
 SUMS = [("19.99", 1999), (1.15, 115), ("0.29", 29), (1005.15, 100515), (8.2, 820), (3, 300), ("1234.5", 123450), (4.35, 435), (0.07, 7), ("70", 7000), (1.1, 110), (64.1, 6410), (17.9, 1790)]
 
+# Sums of the banks, some larger than any of a generated quarter: groups of thousands that hold zeros, one to three digits before.
+NORTH = [("10,400.07", 1040007), ("+100,000.00", 10000000), ("-1,002,003.40", -100200340), ("0.05", 5), ("-809.00", -80900)]
+SOUTH = [("20.030,04", 2003004), ("706.000,50-", -70600050), ("1.002.003,40", 100200340), ("0,07-", -7), ("908,00", 90800)]
+
 OWING = ["Zoë", "ann", "Ähre", "Ann"]
 
 
 def test_spellings_and_cents_by_hand(base):
-    """Rule 5's limits, cents that floats spoil, days that change in UTC, an event that comes again with other content,
+    """Rule 5's limits, cents that floats spoil, large sums of the banks, days that change in UTC, an event that comes again with other content,
     customers who owe the same."""
     data = base / "data"
     generate(data, 61, 20)
@@ -201,6 +205,12 @@ def test_spellings_and_cents_by_hand(base):
         at, booked = days[i % 3]
         events.append(json.dumps({"id": f"h{i}", "type": "refund" if i % 4 == 3 else "charge", "amount": amount, "currency": "EUR", "memo": memo, "at": at}))
         want.append(("card", f"h{i}", booked, -cents if i % 4 == 3 else cents, invoice))
+    (data / "bank/north-a.csv").write_text("Booking date,Value date,Amount,Currency,Text,Transaction id\n" + "".join(
+        f'2026-02-28,2026-03-02,"{amount}",EUR,nothing,N{i}\n' for i, (amount, _) in enumerate(NORTH)))
+    (data / "bank/south-a.csv").write_text("Buchungstag;Wertstellung;Verwendungszweck;Betrag;Währung;Umsatz-Nr.\n" + "".join(
+        f"28.02.2026;02.03.2026;nothing;{amount};EUR;{i}/a\n" for i, (amount, _) in enumerate(SOUTH)), encoding="cp1252")
+    want += [("north", f"N{i}", "2026-02-28", cents, None) for i, (_, cents) in enumerate(NORTH)]
+    want += [("south", f"{i}/a", "2026-02-28", cents, None) for i, (_, cents) in enumerate(SOUTH)]
     (data / "card/events.jsonl").write_text("\n".join(events) + "\n")
     nobody.expose(data)
     reconcile(data, base / "out")
