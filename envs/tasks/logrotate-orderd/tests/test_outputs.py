@@ -31,6 +31,7 @@ GIVEN = {
     "logrotate.conf": Path("/etc/logrotate.conf"),
 }
 FRAGMENT, INIT = Path("/etc/logrotate.d/orderd"), Path("/etc/init.d/orderd")
+ASIDE = Path("/etc/orderd.as-left")  # where the fragment waits while a test has it written anew
 LOGS, RUN = Path("/var/log/orderd"), Path("/run/orderd")
 ENV = {"PATH": "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LANG": "C.UTF-8"}
 LIMIT = 64 * 1024
@@ -119,7 +120,6 @@ class Service:
     def __init__(self, tmp):
         self.tmp, self.state, self.scripts = tmp, tmp / "state", 0
         self.sent = []
-        FRAGMENT.unlink()
         FRAGMENT.write_text(fragment.rewrite(AS_LEFT, LOGS, self.script))
         init("start")
         wait_for(lambda: len(daemons()) == 1 and Path("/run/orderd/orderd.pid").is_file(), "the daemon to start")
@@ -193,10 +193,14 @@ def service():
     for p in (RUN, LOGS):
         os.chown(p, SERVICE.pw_uid, SERVICE.pw_gid if p == RUN else grp.getgrnam("adm").gr_gid)
     LOGS.chmod(0o2775)
-    with tempfile.TemporaryDirectory() as tmp:
-        Path(tmp).chmod(0o711)
-        yield Service(Path(tmp))
-        kill_all()
+    os.rename(FRAGMENT, ASIDE)
+    try:
+        with tempfile.TemporaryDirectory() as tmp:
+            Path(tmp).chmod(0o711)
+            yield Service(Path(tmp))
+            kill_all()
+    finally:
+        os.replace(ASIDE, FRAGMENT)
 
 
 def test_logrotate_reports_nothing():
