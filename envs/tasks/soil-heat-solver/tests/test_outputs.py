@@ -65,10 +65,10 @@ def parse(text, case):
     return [(time, r[1:]) for time, r in zip(expected, rows)]
 
 
-def run(case):
+def run(case, built=None):
     here = nobody.new_folder()
     (here / "hidden.nml").write_text(namelist(case))
-    done = nobody.run(program(), here / "hidden.nml", cwd=here, seconds=25)
+    done = nobody.run(built or program(), here / "hidden.nml", cwd=here, seconds=25)
     assert done.code == 0, done.err[-800:]
     return parse(done.out.decode(), case)
 
@@ -101,6 +101,20 @@ def relaxation(case, depth):
         2 / (m * length) * math.sin(m * depth) * math.exp(-k / (c * 1000) * m * m * time) for m in modes)
 
 
+def start_up(case, depth):
+    """Returns the exact temperature of one layer, at t_mean at time 0 as its surface, that follows the wave from then on."""
+    length, k, c = case["layers"][0]
+    omega = 2 * math.pi / case["period"]
+    modes = [(m, k / (c * 1000) * m * m) for m in ((2 * n + 1) * math.pi / (2 * length) for n in range(300))]
+
+    def at(time):
+        wave = sum(2 / (m * length) * math.sin(m * depth) / (rate * rate + omega * omega) * (
+            rate * (math.cos(omega * time) - math.exp(-rate * time)) + omega * math.sin(omega * time)) for m, rate in modes)
+        return case["mean"] + case["amp"] * (math.sin(omega * time) - omega * wave)
+
+    return at
+
+
 def worst(rows, case, truth, start):
     """Returns the largest error at times from start on."""
     late = [(t, temps) for t, temps in rows if t >= start]
@@ -120,6 +134,8 @@ YEARLY = dict(layers=[(0.20, 0.15, 600.0), (0.40, 0.25, 700.0), (0.60, 2.10, 220
               every=432000.0, init=2.0, mean=3.0, amp=15.0, period=YEAR, probes=[0.20, 0.40, 0.80, 1.20, 2.40])
 JUMP = dict(layers=[(0.60, 1.10, 2700.0)], nz=60, dt=3600.0, days=20.0, every=21600.0, init=18.0, mean=2.0, amp=0.0,
             period=86400.0, probes=[0.10, 0.30, 0.45, 0.60])
+START = dict(layers=[(1.0, 1.4, 2400.0)], nz=100, dt=1800.0, days=1.0, every=1800.0, init=10.0, mean=10.0, amp=14.0,
+             period=86400.0, probes=[0.05, 0.10, 0.20])
 LONG = dict(layers=[(0.50, 0.80, 2600.0), (2.50, 1.60, 2300.0)], nz=25, dt=675.0, days=4383.0, every=864000.0, init=9.0,
             mean=9.0, amp=12.0, period=YEAR, probes=[0.20, 0.50, 1.00, 2.00])
 
@@ -136,6 +152,13 @@ def test_make_compiles_the_sources():
             path.write_text("this is no fortran\n")
 
     assert make(spoil)[1].code != 0, "soilheat is not built from its sources"
+
+
+def test_program_is_left_built():
+    """/app/soilheat is there and gives what the program built from the sources gives."""
+    nobody.expose(APP)
+    for (_, a), (_, b) in zip(run(JUMP, APP / "soilheat"), run(JUMP), strict=True):
+        assert a == pytest.approx(b, abs=0.01)
 
 
 def test_daily_wave_in_uniform_soil():
@@ -165,6 +188,11 @@ def test_yearly_wave_with_insulating_cover():
 def test_relaxation_after_a_jump():
     """A warm slab whose surface turns cold follows the Fourier series."""
     assert worst(run(JUMP), JUMP, relaxation, 12 * 3600) <= TOLERANCE
+
+
+def test_start_without_a_jump():
+    """A start at the temperature of the surface is right from the first row on."""
+    assert worst(run(START), START, start_up, 0) <= TOLERANCE
 
 
 def test_clock_of_long_runs():
