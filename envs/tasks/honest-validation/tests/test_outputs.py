@@ -31,9 +31,9 @@ import json, sys
 sys.path.insert(0, "/app")
 import numpy as np
 import net
-case = json.load(sys.stdin)
-loss, grads = net.loss_and_grads({k: np.array(v) for k, v in case["P"].items()}, np.array(case["X"]), np.array(case["y"]), case["l2"])
-print(json.dumps({"loss": float(loss), **{k: np.asarray(v).tolist() for k, v in grads.items()}}))
+for case in json.load(sys.stdin):
+    loss, grads = net.loss_and_grads({k: np.array(v) for k, v in case["P"].items()}, np.array(case["X"]), np.array(case["y"]), case["l2"])
+    print(json.dumps({"loss": float(loss), **{k: np.asarray(v).tolist() for k, v in grads.items()}}))
 """
 
 
@@ -123,17 +123,27 @@ def documented_loss(case, params):
     return total / len(case["y"]) + case["l2"] * sum(w * w for row in W1 + W2 for w in row)
 
 
-@pytest.mark.parametrize(("n", "f", "k", "l2"), [(13, 4, 3, 0.0), (9, 6, 5, 0.07), (30, 3, 2, 0.5)])
-def test_gradients(n, f, k, l2):
-    """loss_and_grads returns the documented loss and its true gradients (finite differences)."""
+def gradient_case(n, f, k, l2):
+    """Returns random parameters of a net with f features and k hidden units, and n rows."""
     rnd = random.Random(99 + n)
 
     def table(rows, columns):
         return [[rnd.gauss(0, 0.9) for _ in range(columns)] for _ in range(rows)]
 
     params = {"W1": table(f, k), "b1": table(1, k)[0], "W2": table(k, 1), "b2": table(1, 1)[0]}
-    case = {"X": table(n, f), "y": [float(rnd.random() < 0.4) for _ in range(n)], "l2": l2, "P": params}
-    found = json.loads(call("-c", GRADIENT_DRIVER, data=json.dumps(case).encode()))
+    return {"X": table(n, f), "y": [float(rnd.random() < 0.4) for _ in range(n)], "l2": l2, "P": params}
+
+
+def test_gradients():
+    """loss_and_grads returns the documented loss and its true gradients (finite differences)."""
+    cases = [gradient_case(*sizes) for sizes in [(13, 4, 3, 0.0), (9, 6, 5, 0.07), (30, 3, 2, 0.5)]]
+    answers = call("-c", GRADIENT_DRIVER, data=json.dumps(cases).encode()).splitlines()
+    for case, found in zip(cases, map(json.loads, answers), strict=True):
+        check_gradients(case, found)
+
+
+def check_gradients(case, found):
+    params = case["P"]
     assert abs(found["loss"] - documented_loss(case, params)) < 1e-6, "loss is not the documented one"
     for name, values in params.items():
         lines, slopes = (x if isinstance(x[0], list) else [x] for x in (values, found[name]))
