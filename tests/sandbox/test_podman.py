@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +30,8 @@ engine.close()
 
 
 @pytest.fixture
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
-    daemon = Podman(tmp_path_factory.mktemp("podman"))
+def podman() -> Iterator[Podman]:
+    daemon = Podman(Path(tempfile.mkdtemp(prefix="termigen-podman-")))  # it takes no longer path than 50 characters
     daemon.start()
     yield daemon
     daemon.close()
