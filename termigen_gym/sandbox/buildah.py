@@ -33,6 +33,7 @@ _LONG = ("bud", "pull", "from", "add", "config", "commit")
 """Commands that have working containers, and hold the lock `_BUILDS` together meanwhile."""
 
 _BUILDS = "builds"
+_IN_USE = "image is in use by a container"
 _WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 _APART = ("unshare", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc", "--")
 
@@ -153,7 +154,11 @@ class BuildahStore:
         with self._lock_file(f"image-{record['id']}") as file:
             if not try_lock(file.fileno(), fcntl.LOCK_EX):
                 return False
-            self._run(["rmi", image.name])
+            removal = self._run(["rmi", image.name], check=False)
+            if removal.returncode != 0:
+                if _IN_USE in removal.stderr:  # a build that goes on begins with its layers
+                    return False
+                raise _failure("rmi", removal)
             Path(file.name).unlink()
         self._images.pop(image.name, None)
         return True
@@ -271,9 +276,12 @@ class BuildahStore:
                 self._temporary.mkdir(exist_ok=True)
                 done = run_group(argv, timeout_s, abort, file.fileno(), TMPDIR=str(self._temporary))
         if check and done.returncode != 0:
-            shown = done.stderr[-800:]
-            raise SandboxError(f"buildah {command[0]}: expected exit code 0, found {done.returncode}: {shown}")
+            raise _failure(command[0], done)
         return done
+
+
+def _failure(command: str, done: subprocess.CompletedProcess[str]) -> SandboxError:
+    return SandboxError(f"buildah {command}: expected exit code 0, found {done.returncode}: {done.stderr[-800:]}")
 
 
 def _chain(layers: Mapping[str, Any], top: str) -> Iterator[str]:

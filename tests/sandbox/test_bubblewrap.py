@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from termigen_gym.sandbox.base import ImageSource
 from termigen_gym.sandbox.buildah import BuildahStore
 
 ROOT = Path(__file__).parent.parent.parent
@@ -73,3 +74,20 @@ def test_a_container_that_its_killed_build_had_not_described_is_swept(tmp_path: 
     described.unlink()
     assert store.sweep() == 1
     assert store.sweep() == 0
+
+
+def test_an_image_on_which_a_build_goes_on_stays(tmp_path: Path) -> None:
+    store = BuildahStore(shutil.which("buildah") or "buildah", tmp_path / "store")
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    image = store.build(ImageSource(context, "0" * 64))
+    (built,) = store.built()
+    way = ["buildah"] if os.geteuid() == 0 else ["buildah", "unshare", "buildah"]
+    way += ["--root", str(store.folder / "storage"), "--runroot", str(store.folder / "run")]
+    way += ["--storage-driver", store.driver]
+    container = subprocess.run([*way, "from", image.id], check=True, capture_output=True, text=True).stdout.strip()
+    assert not store.discard(built)
+    subprocess.run([*way, "rm", container], check=True, capture_output=True)
+    assert store.discard(built)
+    assert store.built() == ()
