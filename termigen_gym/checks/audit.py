@@ -85,7 +85,7 @@ def check_image(context: Context) -> Finding:
 
 def _files(sandbox: Sandbox, task: Task) -> dict[str, bytes]:
     """What lies where tasks are laid, where agents look first, and where tests and solution would be."""
-    top = {f"/{name}" for name in sandbox.exec(["ls", "-A", "/"], timeout_s=_LS_S, user="root").text.split()}
+    top = {f"/{name}" for name in sandbox.exec(["ls", "-A", "/"], timeout_s=_LS_S, user="root").text.splitlines()}
     folders = {*_LOOKED_INTO, *(top - _SYSTEM), *(artifact.source for artifact in task.config.artifacts)} - {"/"}
     files: dict[str, bytes] = {}
     for folder in sorted(folders):

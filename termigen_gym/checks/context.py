@@ -47,9 +47,11 @@ class Finding:
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values; figures only where there are some, `tried` only where it is False."""
         told: dict[str, Any] = {"ok": self.ok, "detail": self.detail}
-        return (
-            told | ({"figures": dict(self.figures)} if self.figures else {}) | ({} if self.tried else {"tried": False})
-        )
+        if self.figures:
+            told["figures"] = dict(self.figures)
+        if not self.tried:
+            told["tried"] = False
+        return told
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 from ..agents import Null
@@ -13,8 +14,6 @@ from .soundness import check_build, check_oracle
 
 _CANNOT_RUN = re.compile(r"^E +((?:ModuleNotFound|Import|Syntax|Indentation|Tab|Name)Error\b.*)$", re.MULTILINE)
 _MODULE = re.compile(r"No module named '(\w+)")
-
-
 _UNREACHABLE = re.compile(
     r"could not resolve|name or service not known|unable to resolve|temporary failure (?:in name resolution|resolving)"
     r"|failed to (?:connect|establish a new connection)|connection (?:timed out|refused)|network is unreachable"
@@ -28,10 +27,8 @@ def check_builds(context: Context) -> Finding:
 
     Where it failed because a host could not be reached from here, the finding says so: that is no fault of the task.
     """
-    try:
+    with contextlib.suppress(BuildError):
         return check_build(context)
-    except BuildError:
-        pass
     try:
         return check_build(context)
     except BuildError as error:

@@ -10,7 +10,7 @@ import struct
 from ..errors import SandboxError
 from ..screen import COLUMNS, LINES
 from .base import Shell
-from .launcher.system import TIOCGPTPEER, TIOCSPTLCK, set_terminal
+from .launcher.system import open_slave
 from .launcher.tree import open_at
 from .process import open_slept, slept_by, stopped, waiting_for_input
 
@@ -73,12 +73,10 @@ def open_terminal(top: int, owner: int) -> tuple[int, int, str]:
         found = os.fstat(master)
         if not stat.S_ISCHR(found.st_mode) or found.st_rdev != _PTMX:
             raise SandboxError("expected terminals at /dev/pts/ptmx, found something else")
-        fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
         (number,) = struct.unpack("I", fcntl.ioctl(master, _TIOCGPTN, bytes(4)))
-        slave = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        slave = open_slave(master, LINES, COLUMNS)
         try:
             os.fchown(slave, owner, -1)
-            set_terminal(slave, LINES, COLUMNS)
         except BaseException:
             os.close(slave)
             raise

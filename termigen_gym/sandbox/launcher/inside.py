@@ -10,12 +10,11 @@ import resource
 import select
 import signal
 import socket
-import struct
 import termios
 from typing import Any
 
 from .archives import Packing, unpack
-from .system import TIOCGPTPEER, TIOCSPTLCK, Refused, set_terminal
+from .system import Refused, open_slave
 from .tree import open_file, open_tree, parts
 
 
@@ -109,10 +108,8 @@ def run_shell(request: dict[str, Any], channel: socket.socket) -> None:
         environment = _become(request)
         os.setsid()
         master = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
-        fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
-        slave = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
+        slave = open_slave(master, *request["size"])
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-        set_terminal(slave, *request["size"])
         if not os.access(request["argv"][0], os.X_OK):
             raise Refused(f"expected {request['argv'][0]} in the image, found none")
         channel.sendmsg([b"ok"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [master]))])

@@ -23,7 +23,7 @@ NAMESPACES = {
 }
 MS_RDONLY, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 1, 4, 4096, 16384, 1 << 18, 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 4, 24, 36
-TIOCSPTLCK, TIOCGPTPEER = 0x40045431, 0x5441
+_TIOCSPTLCK, _TIOCGPTPEER = 0x40045431, 0x5441
 
 # What a root user inside keeps, as Docker gives it, without NET_RAW, MKNOD and AUDIT_WRITE: CHOWN, DAC_OVERRIDE,
 # FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, SETFCAP.
@@ -80,12 +80,19 @@ def called(name: str, result: int) -> int:
     return result
 
 
-def set_terminal(fd: int, lines: int, columns: int) -> None:
-    """Give a terminal its size, and have it echo nothing of what is typed."""
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-    modes = termios.tcgetattr(fd)
-    modes[3] &= ~termios.ECHO
-    termios.tcsetattr(fd, termios.TCSANOW, modes)
+def open_slave(master: int, lines: int, columns: int) -> int:
+    """Open the other end of a new terminal, give it its size, and have it echo nothing of what is typed."""
+    fcntl.ioctl(master, _TIOCSPTLCK, struct.pack("i", 0))
+    slave = fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        modes = termios.tcgetattr(slave)
+        modes[3] &= ~termios.ECHO
+        termios.tcsetattr(slave, termios.TCSANOW, modes)
+    except BaseException:
+        os.close(slave)
+        raise
+    return slave
 
 
 def default_signals() -> None:
