@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
@@ -22,6 +22,7 @@ STOP_GRACE_S = 20.0
 """Seconds that closed jobs get to end before they are left behind."""
 
 _CLOSE_AGAIN_S = 0.5
+_LOOK_UP_S = 0.2
 
 
 class Job(Protocol[T_co]):
@@ -123,9 +124,15 @@ class _Crew(Generic[T]):
 
     def wait(self) -> tuple[Job[T], T]:
         """Return the next finished job and its result, or raise what it raised."""
-        outcome = self._done.get()
+        outcome = self._next()
         self.running.remove(outcome.job)
         return outcome.job, outcome.get()
+
+    def _next(self) -> _Outcome[T]:
+        # Looks up now and then: a signal that another thread takes, or that comes just before the wait, wakes nobody.
+        while True:
+            with contextlib.suppress(Empty):
+                return self._done.get(timeout=_LOOK_UP_S)
 
     def dismiss(self) -> None:
         """Close what still runs, until it ends or the time for that is over, and let the threads go."""

@@ -179,6 +179,24 @@ def test_a_signal_closes_what_runs_and_starts_nothing_more(number: signal.Signal
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_signal_that_another_thread_takes_is_seen_too() -> None:
+    started = threading.Barrier(2)
+    waiting = Waiting(started)
+
+    def interrupt() -> None:
+        started.wait(10)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=interrupt).start()  # before the mask, which threads inherit
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_jobs([waiting], 1, lambda job, result: pytest.fail("a closed job has no result"))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    assert waiting.ended
+
+
 _STUBBORN = """
 import os, signal, threading, time
 from termigen_gym import executor
