@@ -94,7 +94,7 @@ class Start:
         def open_shell(cwd: str | None) -> Shell:
             return sandbox.open_shell(user=self.user, cwd=cwd or self.workdir, env=_SHELL_ENV)
 
-        return Terminal(open_shell, self.output_limit)
+        return Terminal(open_shell, self.output_limit, sandbox.kill_processes)
 
     def spare(self) -> Started:
         """Make what the next episode will need, as far as it can be made before its task's files are known.

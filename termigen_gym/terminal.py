@@ -24,7 +24,7 @@ import pexpect
 from pexpect import fdpexpect
 from pexpect.spawnbase import SpawnBase
 
-from .errors import TerminalError
+from .errors import SandboxDied, SandboxError, TerminalError
 from .sandbox.base import Shell
 from .screen import Output, View
 from .text import clip, unfinished
@@ -129,17 +129,21 @@ class Reading:
 class Terminal:
     """A shell, and what is known of it."""
 
-    def __init__(self, open_shell: Callable[[str | None], Shell], output_limit: int) -> None:
+    def __init__(
+        self, open_shell: Callable[[str | None], Shell], output_limit: int, clear: Callable[[], None] | None = None
+    ) -> None:
         """Open the first shell.
 
         Args:
             open_shell: opens a shell in the directory given (None: the sandbox's working directory).
             output_limit: characters of output kept for each reading.
+            clear: kills all that runs in the sandbox, where a shell can't be opened again because of that.
 
         Raises:
             TerminalError: the shell gave no prompt. SandboxError: it could not be started.
         """
         self._open_shell = open_shell
+        self._clear = clear
         self._limit = output_limit
         self._cwd: str | None = None
         self._before: int | None = None
@@ -211,7 +215,15 @@ class Terminal:
         """
         self.close()
         self._cwd = cwd or self._cwd
-        self._open()
+        try:
+            self._open()
+        except SandboxDied:
+            raise
+        except (SandboxError, TerminalError):
+            if self._clear is None:
+                raise
+            self._clear()
+            self._open()
 
     def close(self) -> None:
         """Hang up."""

@@ -78,6 +78,22 @@ def test_a_command_that_ends_the_shell_is_no_submission(make: Make, task: Path) 
     assert env.step("exit 0")[0].startswith("exit\n[the shell ended")
 
 
+def test_what_stops_every_process_costs_the_agent_no_more_than_its_processes(make: Make, task: Path) -> None:
+    env = make(task, command_timeout_s=2.0)
+    env.reset()
+    env.step("(sleep 0.2; while :; do kill -STOP -1; done) >/dev/null 2>&1 &")
+    shown = ""
+    while "the shell ended" not in shown:  # it is stopped, at the latest while this waits
+        shown, _, terminated, truncated, _ = env.step("sleep 1")
+        assert (terminated, truncated) == (False, False)
+    shown = ""
+    while shown != "42\n":
+        shown, _, terminated, truncated, _ = env.step("echo $((6 * 7))")
+        assert (terminated, truncated) == (False, False)
+    assert env.step("echo done > /app/out.txt")[4]["state"] == "prompt"
+    assert env.step("exit")[1] == 1.0
+
+
 def test_the_turn_budget_is_verified_and_truncates(make: Make, task: Path) -> None:
     env = make(task, max_steps=2)
     env.reset(seed=1)

@@ -52,6 +52,21 @@ def suicide(box: Sandbox) -> None:
 
 
 @cases.add
+def stoppers(engine: Engine, image: Image) -> None:
+    """What stops all that is started inside holds up no other sandbox, and kill_processes ends it."""
+    stopper = "while :; do kill -STOP -1; done"
+    with engine.start(image, LIMITS) as box, engine.start(image, LIMITS) as other:
+        output(box, f"echo begun >/tmp/begun; (sleep 0.2; {stopper}) >/dev/null 2>&1 &", user=0)
+        eventually(lambda: sh(box, "sleep 0.1", timeout_s=1).exit_code is None, "a command stopped")
+        equal(output(other, "echo untouched"), "untouched\n")
+        box.kill_processes()
+        equal(output(box, "cat /tmp/begun"), "begun\n")
+        with typed_shell(box) as shell:
+            shell.type("exit")
+            shell.await_end()
+
+
+@cases.add
 def stop(engine: Engine, image: Image) -> None:
     """A stopped sandbox is not alive, can be stopped again, and every verb says that it is gone."""
     box = engine.start(image, LIMITS)

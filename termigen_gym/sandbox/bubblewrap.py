@@ -61,6 +61,7 @@ _DISK_LIMIT_MB = 4096
 _LAUNCH = "import sys; sys.path.append(sys.argv[1]); from launcher.loop import main; main()"
 _COPY_TIMEOUT_S = 120.0
 _ENTRYPOINT_S = 5.0
+_HANDED_S = 30.0
 _KILLED = 128 + signal.SIGKILL
 _READY = "termigen: the entrypoint has come to its command"
 # Each command carries a number of its own as a limit that the kernel does not enforce, and so does all that it starts.
@@ -445,9 +446,23 @@ class BubblewrapSandbox(Sandbox):
         """See `Sandbox.open_shell`."""
         request = self._request("shell", user=user, cwd=cwd, env=env, clean_env=False)
         request |= {"argv": ["/bin/bash", "-i"], "cwd_or_root": True, "size": (LINES, COLUMNS)}
+        master, pid = self._handed("open a shell", request)
+        return PtyShell(master, pid)
+
+    def _handed(self, what: str, request: dict[str, Any]) -> tuple[int, int]:
+        """Return the descriptor that a process makes inside, and the number of that process."""
+        pid, fds = 0, tuple[int, ...]()
         with self._send(request) as channel:
-            reply = receive(channel)
-        return PtyShell(reply.fds[0], reply.body["pid"])
+            channel.settimeout(_HANDED_S)
+            try:
+                while not (pid and fds):
+                    reply = receive(channel)
+                    pid, fds = reply.body.get("pid", pid), reply.fds or fds
+            except TimeoutError:
+                raise self._failure(f"{what}: expected a process to start, found it stopped by one inside") from None
+            except SandboxDied as error:
+                raise self._failure(f"{what}: {error}") from None
+        return fds[0], pid
 
     def kill_processes(self) -> None:
         """See `Sandbox.kill_processes`."""
@@ -519,8 +534,8 @@ class BubblewrapSandbox(Sandbox):
         if self._allowed is not None:
             self._close_network()
             proxy = Proxy(self._allowed)
-            reply = self._client.ask({"op": "listen", "box": self._name, "port": PORT})
-            proxy.serve(socket.socket(fileno=reply.fds[0]))
+            listener, _ = self._handed("listen", {"op": "listen", "box": self._name, "port": PORT})
+            proxy.serve(socket.socket(fileno=listener))
             self._proxy = proxy
 
     def _close_network(self) -> None:

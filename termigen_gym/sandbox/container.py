@@ -24,13 +24,13 @@ from .container_files import Files, is_below, over, reaching
 from .daemon import API_TIMEOUT_S, Link, daemon, remove
 from .hijack import Output, Stream, drain
 from .master import PtyShell, open_terminal
-from .nearby import is_inside, owner_of
+from .nearby import is_inside, kill_in, owner_of
 from .netns import listener_in
 from .process import slept, stopped, waiting_for_input
 from .proxy import PORT, Proxy
 
 _KILL_S = 5.0
-_SHELL_S = 60.0
+_SHELL_S = 30.0
 _ENTRYPOINT_S = 5.0
 
 
@@ -89,7 +89,8 @@ class DockerSandbox(Sandbox):
                 code = self._exit_code(run, output, deadline) if ended else None
                 if code is None:
                     self._kill_marked(mark)
-                    drain(stream, output, time.monotonic() + _KILL_S)
+                    if not drain(stream, output, time.monotonic() + _KILL_S):
+                        self.kill_processes()  # it was stopped before it carried its mark
         return ExecResult(code, output.data, output.truncated)
 
     def exec_apart(
@@ -119,7 +120,7 @@ class DockerSandbox(Sandbox):
                 "cwd_or_root": True,
                 "env": {**own, **(env or {})},
                 "clean_env": False,
-                "rlimits": {"RLIMIT_RSS": mark * 1024, "RLIMIT_CORE": 0},
+                "rlimits": {"RLIMIT_RSS": inside.mark_in_bytes(mark), "RLIMIT_CORE": 0},
                 "hidden": list(hidden),
                 "read": list(read),
                 "limit": limit,
@@ -208,10 +209,16 @@ class DockerSandbox(Sandbox):
 
     def kill_processes(self) -> None:
         """See `Sandbox.kill_processes`."""
+        if self._kill_nearby():
+            return
         with daemon(f"{self._name}: kill its processes"):
             if not self._process_1_kills(time.monotonic() + _KILL_S):
                 # It does not answer: somebody inside holds it with ptrace. The daemon can.
                 self._client.restart(self._id, timeout=0)
+
+    def _kill_nearby(self, mark: int | None = None) -> bool:
+        """Kill past the daemon, which waits for what it starts in a container, and that may have been stopped there."""
+        return self._nearby and kill_in(self._id, self._first, mark)
 
     def _process_1_kills(self, deadline: float) -> bool:
         """Ask process 1 to kill everything else; True when it has said so and the daemon sees it alone.
@@ -253,6 +260,7 @@ class DockerSandbox(Sandbox):
                 remove(self._client, after)
                 raise
             self._id = after
+            self._first_process()
             self._before = self._snapshots[name]
             if self._allowed is not None:
                 self._close_network()
@@ -301,6 +309,7 @@ class DockerSandbox(Sandbox):
         """See `Sandbox.stop`."""
         self._stopped = True
         self._close_network()
+        self._kill_nearby()
         try:
             remove(self._client, self._id)
             with daemon(f"{self._name}: remove snapshots"):
@@ -308,6 +317,11 @@ class DockerSandbox(Sandbox):
                 discard(self._client, self._closed_snapshots)
         except SandboxDied:
             self._owed.add(self._id)
+
+    def begin(self) -> None:
+        """Start the container, and learn its process 1 while the daemon still answers about it."""
+        self._client.start(self._id)
+        self._first_process()
 
     def run_entrypoint(self) -> None:
         """Run the image's ENTRYPOINT with a command that waits, and return when it has come to that command.
@@ -432,6 +446,8 @@ class DockerSandbox(Sandbox):
 
     def _kill_marked(self, mark: int) -> None:
         """Kill what a command has started; where not even that can be started any more, everything."""
+        if self._kill_nearby(inside.mark_in_bytes(mark)):
+            return
         try:
             run = self._exec_create(inside.kill_marked(mark), user=0, cwd="/", env={})
             output, deadline = Output(OUTPUT_LIMIT), time.monotonic() + _KILL_S
@@ -461,11 +477,12 @@ class DockerSandbox(Sandbox):
 
     def _pid_of(self, run: str) -> int:
         """Return a running command's number on the daemon's machine; Docker knows it a moment after its start."""
-        while True:
-            state = self._client.exec_inspect(run)
-            if state["Pid"] or not state["Running"]:
-                return int(state["Pid"])
+        deadline = time.monotonic() + _SHELL_S
+        while not (state := self._client.exec_inspect(run))["Pid"] and state["Running"]:
+            if time.monotonic() > deadline:
+                raise self._failure(f"expected the process number of what runs, found none within {_SHELL_S:g} s")
             time.sleep(0.001)
+        return int(state["Pid"])
 
 
 class DockerShell(Shell):

@@ -133,7 +133,7 @@ class DockerEngine(Engine):
             link = Link(client, self._dialect, self._owed, self._nearby)
             sandbox = DockerSandbox(link, container, create, room, image, folders)
             try:
-                client.start(container)
+                sandbox.begin()
                 if folders:
                     sandbox.put(pack({}, dict.fromkeys(folders, 0o777)))  # before anything of the image runs
                 if allowed is not None:

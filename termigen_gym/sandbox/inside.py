@@ -81,6 +81,11 @@ def new_mark() -> int:
     return least + secrets.randbelow(least)
 
 
+def mark_in_bytes(mark: int) -> int:
+    """Return the mark as the kernel shows it; a shell sets it in KiB."""
+    return mark * _KIB
+
+
 def run(argv: Sequence[str], mark: int, cwd: str) -> list[str]:
     """Return the command that runs `argv` marked, in `cwd` or, where that is gone, in "/"."""
     return ["/bin/sh", "-c", _RUN.format(mark=mark), cwd, *argv]
@@ -94,7 +99,7 @@ def run_clean(argv: Sequence[str], mark: int, env: Mapping[str, str], path: str,
 
 def kill_marked(mark: int) -> list[str]:
     """Return the command that kills all that is marked; exit code 1 when they grow faster than it kills."""
-    return ["/bin/sh", "-c", _KILL_MARKED, str(mark * _KIB)]
+    return ["/bin/sh", "-c", _KILL_MARKED, str(mark_in_bytes(mark))]
 
 
 def hang_up(pid: int) -> list[str]:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from .launcher.kills import every_process, kill_all, namespace_of
 from .launcher.tree import open_tree
 
 _IDENTITY = ["0", "0", "4294967295"]
@@ -49,6 +50,19 @@ def groups_of(pid: int) -> list[str]:
         if os.path.exists(f"{folder}/cgroup.procs"):
             found.append(folder)
     return found
+
+
+def kill_in(container: str, first: int, mark: int | None = None) -> bool:
+    """Kill all processes of a container but its process 1, here as `first`, or those with a mark (launcher/kills.py).
+
+    Returns whether none is left: False also where they can't be reached.
+    """
+    try:
+        namespace = namespace_of(first) if os.geteuid() == 0 else ""
+    except OSError:
+        return False
+    # Looked at only now: see `tree_of`.
+    return bool(namespace) and is_inside(first, container) and kill_all(every_process, namespace, first, mark)
 
 
 def owner_of(pid: int) -> int:

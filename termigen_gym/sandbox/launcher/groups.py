@@ -48,6 +48,11 @@ class ControlGroup:
             with open(f"{folder}/cgroup.procs", "w") as file:
                 file.write("0")
 
+    def processes(self) -> list[int]:
+        """Return the numbers of the processes in it."""
+        with open(f"{next(iter(self._folders.values()))}/cgroup.procs") as file:
+            return [int(line) for line in file]
+
     def stop_forks(self, stopped: bool, pids: int) -> None:
         """Let nothing be forked inside while processes are being killed."""
         self._write("" if self._v2 else "pids", "pids.max", 1 if stopped else pids)

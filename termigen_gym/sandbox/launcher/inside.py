@@ -7,8 +7,6 @@ import contextlib
 import fcntl
 import os
 import resource
-import select
-import signal
 import socket
 import termios
 from typing import Any
@@ -104,18 +102,14 @@ def run_exec(request: dict[str, Any], fds: list[int]) -> None:
 
 def run_shell(request: dict[str, Any], channel: socket.socket) -> None:
     """Run a shell on a terminal of the sandbox's own, whose master goes over `channel`."""
-    try:
-        environment = _become(request)
-        os.setsid()
-        master = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
-        slave = open_slave(master, *request["size"])
-        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-        if not os.access(request["argv"][0], os.X_OK):
-            raise Refused(f"expected {request['argv'][0]} in the image, found none")
-        channel.sendmsg([b"ok"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [master]))])
-    except (OSError, Refused) as error:
-        channel.send(str(error).encode())
-        os._exit(126)
+    environment = _become(request)
+    os.setsid()
+    master = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
+    slave = open_slave(master, *request["size"])
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    if not os.access(request["argv"][0], os.X_OK):
+        raise Refused(f"expected {request['argv'][0]} in the image, found none")
+    _hand_over(channel, master)
     for fd in (0, 1, 2):
         os.dup2(slave, fd)
     os.closerange(3, 1024)
@@ -124,13 +118,14 @@ def run_shell(request: dict[str, Any], channel: socket.socket) -> None:
 
 def run_listen(port: int, channel: socket.socket) -> None:
     """Listen on the sandbox's loopback interface; the socket goes over `channel`."""
-    try:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", port))
-            listener.listen(64)
-            channel.sendmsg([b"ok"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener.fileno()]))])
-    except OSError as error:
-        channel.send(str(error).encode())
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(64)
+        _hand_over(channel, listener.fileno())
+
+
+def _hand_over(channel: socket.socket, descriptor: int) -> None:
+    channel.sendmsg([b"{}"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))])
 
 
 def run_put(request: dict[str, Any], fds: list[int]) -> None:
@@ -160,36 +155,3 @@ def run_read(request: dict[str, Any], fds: list[int]) -> None:
         view = memoryview(part)
         while view:
             view = view[os.write(fds[0], view) :]
-
-
-def run_kill(mark: int | None) -> None:
-    """Stop, then kill, every process inside but process 1 and this one; with `mark` only those that carry it."""
-    spared = {1, os.getpid()}
-    for kind in (signal.SIGSTOP, signal.SIGKILL, signal.SIGKILL):
-        for _ in range(50):
-            pids = {int(name) for name in os.listdir("/proc") if name.isdigit()} - spared
-            found = {pid for pid in pids if not _is_zombie(pid) and (mark is None or _mark(pid) == mark)}
-            for pid in found:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, kind)
-            if not found or kind == signal.SIGSTOP:
-                break
-            select.select([], [], [], 0.001)
-
-
-def _mark(pid: int) -> int | None:
-    """Read a process's limit of resident memory: the kernel ignores it, and children inherit it whatever they do."""
-    try:
-        with open(f"/proc/{pid}/limits") as file:
-            line = next(line for line in file if line.startswith("Max resident set"))
-        return int(line.split()[3])
-    except (OSError, StopIteration, ValueError):
-        return None
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rsplit(b")", 1)[1].split()[0] in (b"Z", b"X")
-    except OSError:
-        return True

@@ -9,7 +9,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from . import apart, changes, inside, snapshots
 from .forks import IGNORED, child, fork_by_way, identity_userns, read_all, say
 from .groups import ControlGroup, control_group_places, remove_left_groups
+from .kills import every_process, kill_all, namespace_of
 from .network import Slirp
 from .system import (
     CLONE_NEWNS,
@@ -57,6 +57,7 @@ class Box:
         self.group = group
         self.pids = pids
         self.life = life
+        self.pid_namespace = namespace_of(first)
         # Entering a namespace that is already ours is refused where its owner is another user namespace.
         self.namespaces = 0
         for name, flag in NAMESPACES.items():
@@ -216,9 +217,9 @@ class Launcher:
             # Not in the control group: what a program has used up there is no reason that its files can't be read.
             self._watch(box, lambda: inside.run_read(request, fds), reply, grouped=False)
         elif operation == "shell":
-            self._hand_out(box, lambda channel: inside.run_shell(request, channel), reply)
+            self._hand_out(box, lambda: inside.run_shell(request, reply), reply)
         elif operation == "listen":
-            self._hand_out(box, lambda channel: inside.run_listen(request["port"], channel), reply)
+            self._hand_out(box, lambda: inside.run_listen(request["port"], reply), reply)
         elif operation == "kill":
             self._kill(box, request["mark"])
             self._send(reply, {})
@@ -457,29 +458,23 @@ class Launcher:
         call("setns", self._own_pidns, CLONE_NEWPID)
         return pid
 
-    def _hand_out(self, box: Box, run: Callable[[socket.socket], None], reply: socket.socket) -> None:
-        """Let `run` go on inside, and send the owner the descriptor that it makes there."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = self._enter(box, lambda: run(theirs), lambda error: None)
-        theirs.close()
-        with ours:
-            data, ancillary, _, _ = ours.recvmsg(4096, socket.CMSG_LEN(4), socket.MSG_CMSG_CLOEXEC)
-        if not ancillary:
-            raise Refused(data.decode("utf-8", "replace") or "nothing was started inside")
-        made = struct.unpack("i", ancillary[0][2][:4])[0]
-        self._send(reply, {"pid": pid}, (made,))
-        os.close(made)
+    def _hand_out(self, box: Box, run: Callable[[], None], reply: socket.socket) -> None:
+        """Let `run` go on inside, which sends the owner a descriptor that it makes there; its process is said first.
+
+        Nobody waits for it here: what runs inside may have stopped it before it came to that.
+        """
+        self._send(reply, {"pid": self._enter(box, run, lambda error: self._refuse(reply, error))})
 
     def _kill(self, box: Box, mark: int | None) -> None:
         """Kill what carries the mark, or all but process 1; forks are stopped meanwhile, so that no bomb outruns it."""
-        if box.group is not None:
-            box.group.stop_forks(True, box.pids)
+        if box.group is None:
+            kill_all(every_process, box.pid_namespace, box.first, mark)
+            return
+        box.group.stop_forks(True, box.pids)
         try:
-            pid = self._enter(box, lambda: inside.run_kill(mark), lambda error: None, grouped=False)
-            os.waitpid(pid, 0)
+            kill_all(box.group.processes, box.pid_namespace, box.first, mark)
         finally:
-            if box.group is not None:
-                box.group.stop_forks(False, box.pids)
+            box.group.stop_forks(False, box.pids)
 
 
 def _set_apart(request: dict[str, Any]) -> None:
