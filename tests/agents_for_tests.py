@@ -36,4 +36,4 @@ class OnceThenWait(Oracle):
         self._waits = next(self._begun) >= 2 and "GO_ON" not in os.environ
 
     def act(self, observation: str, info: Mapping[str, Any]) -> Move:
-        return Move("sleep 600") if self._waits else super().act(observation, info)
+        return Move("sleep 100") if self._waits else super().act(observation, info)

@@ -21,6 +21,7 @@ import requests
 from termigen_gym.sandbox.launcher.system import default_signals
 
 START_S = 60.0
+END_S = 60.0
 
 # Podman sets limits of open files and processes that a root without CAP_SYS_RESOURCE may not set: an OCI runtime that
 # first lowers them to what is allowed here.
@@ -91,18 +92,28 @@ class Daemon(ABC):
                 return False
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End it by a signal and wait for its end. Idempotent."""
+        """End it by a signal and wait for its end; after `END_S` it is killed, and an error. Idempotent."""
         if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait()
-            self._process = None
+            process, self._process = self._process, None
+            process.send_signal(number)
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
 
     def close(self) -> None:
-        """Stop it, and remove its folder and what it has mounted there."""
+        """Stop it, and remove its folder, what it has mounted there and what still runs of it.
+
+        Podman has a process stay for 5 minutes after each command's end, and lets run what an aborted build has begun.
+        """
         self.stop()
-        for process in Path("/proc").glob("[0-9]*"):  # Podman has one stay for 5 minutes after each command's end
+        for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if f"{self.folder}/".encode() in (process / "cmdline").read_bytes():
+                mounts = (process / "mountinfo").read_text().splitlines()
+                root = next((line for line in mounts if line.split()[4] == "/"), "")
+                if f"{self.folder}/" in (process / "cmdline").read_text(errors="replace") + root:
                     os.kill(int(process.name), signal.SIGKILL)
         mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
         for mount in reversed([mount for mount in mounts if mount.startswith(f"{self.folder}/")]):

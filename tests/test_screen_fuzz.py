@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import random
 import re
-import signal
-from collections.abc import Iterator
-from types import FrameType
 
 import pytest
 
 from termigen_gym.screen import COLUMNS, LINES, Output, Screen, View
 from termigen_gym.terminal import _Capture
 from termigen_gym.text import clean, unfinished
+
+pytestmark = pytest.mark.timeout(60)  # to end one that hangs
 
 NONCE = b"12345678901234567890"
 HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -89,20 +88,6 @@ def cuts(chance: random.Random, data: bytes) -> list[bytes]:
     """Cut a stream anywhere."""
     at = sorted(chance.randrange(len(data) + 1) for _ in range(chance.randrange(12)))
     return [data[start:end] for start, end in zip([0, *at], [*at, len(data)], strict=True)]
-
-
-@pytest.fixture(autouse=True)
-def in_time() -> Iterator[None]:
-    """End a test that hangs; the limit is only how long a failure takes."""
-
-    def fail(number: int, frame: FrameType | None) -> None:
-        raise AssertionError("expected an end within a minute, found none")
-
-    old = signal.signal(signal.SIGALRM, fail)
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, old)
 
 
 @pytest.mark.parametrize("seed", range(8))

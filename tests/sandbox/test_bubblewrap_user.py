@@ -20,10 +20,11 @@ ROOT = Path(__file__).parent.parent.parent
 USER = "termigen-test"
 
 _PLAY = """
-import json, os, sys
+import faulthandler, json, os, sys
 from termigen_gym import sandbox
 from termigen_gym.env import TerminalEnv
 from termigen_gym.conformance import run_cases, run_talks
+faulthandler.dump_traceback_later(600, exit=True)  # says where it hangs, which the test can't
 
 engine = sandbox.engine("bubblewrap")
 env = TerminalEnv(sys.argv[1], sandbox="bubblewrap")

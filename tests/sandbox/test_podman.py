@@ -18,9 +18,10 @@ from tests.daemons import Podman
 ROOT = Path(__file__).parent.parent.parent
 PROCESSES = 2
 SCRIPT = f"""
-import json, sys
+import faulthandler, json, sys
 from termigen_gym import sandbox
 from termigen_gym.conformance import CASES, TALKS, run_cases, run_talks
+faulthandler.dump_traceback_later(600, exit=True)  # says where it hangs, which the test can't
 engine = sandbox.engine("docker")
 part = slice(int(sys.argv[1]), None, {PROCESSES})
 results = [*run_cases(engine, CASES[part]), *run_talks(engine, TALKS[part])]
@@ -43,7 +44,11 @@ def test_the_contract(podman: Podman) -> None:
         subprocess.Popen([sys.executable, "-c", SCRIPT, str(part)], env=env, text=True, stdout=subprocess.PIPE)
         for part in range(PROCESSES)
     ]
-    results = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
+    try:
+        results = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
+    finally:
+        for process in started:
+            process.kill()
     assert all(podman.host in probe for probe, _, _ in results)
     assert sum(count for _, count, _ in results) == len(CASES) + len(TALKS)
     assert {name: detail for _, _, failed in results for name, detail in failed.items()} == {}

@@ -19,10 +19,11 @@ from tests.samples import write_task
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = """
-import sys
+import faulthandler, sys
 from pathlib import Path
 from termigen_gym import sandbox
 from termigen_gym.env import TerminalEnv
+faulthandler.dump_traceback_later(600, exit=True)  # says where it hangs, which the test can't
 for folder in sys.argv[2:]:
     env = TerminalEnv(folder, sandbox=sys.argv[1])
     env.prepare()
