@@ -42,6 +42,8 @@ _CHATTER = re.compile(
     rb"(?i)as an ai\b|as a language model|^```|certainly! "
     rb"|i can(?:not|'t) (?:generate|create|provide) (?:a |an |the )?(?:compiled|binary|actual|real)"
     rb"|here(?:'s| is) (?:the|a|an) (?:complete |full |example )?(?:file|content|code|script)\b"
+    rb"|\A\s*(?:i'll|i will|i need to) (?:analy[sz]e|complete|create|examine|explore|first|generate|help you"
+    rb"|investigate|provide|recover|solve|start by|write)\b"
 )
 _SECRETS = re.compile(
     rb"AKIA[0-9A-Z]{16}\b|\bghp_[A-Za-z0-9]{36}\b|\bgithub_pat_[A-Za-z0-9_]{22,}|\bsk-[A-Za-z0-9_-]{32,}"

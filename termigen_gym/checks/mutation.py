@@ -32,6 +32,8 @@ _PROGRAM_SUFFIXES = frozenset(
         ".cfn",
         ".cpp",
         ".css",
+        ".f",
+        ".f90",
         ".go",
         ".h",
         ".hpp",
