@@ -1777,6 +1777,8 @@ When all is well, write your changes to `/app/repair.patch`, a unified diff agai
 
 # ---------------------------------------------------------------- the solution
 
+_WITHOUT_TIMES = r"sed -E 's/^((---|[+]{3}) [^\t]+)\t.*/\1/'"
+
 
 @dataclass(frozen=True)
 class Block:
@@ -1826,14 +1828,18 @@ def render_mistakes(mistakes: Sequence[Mistake], blocks: Sequence[Block]) -> str
     return "\n\n".join(out) + "\n"
 
 
-def render_variants(equivalents: Mapping[str, str], mutants: Mapping[str, str]) -> str:
-    """variants.toml: names to commands that run after the last block; a JSON string is a TOML string too."""
-    out = [
-        f"[[{kind}]]\nname = {json.dumps(name)}\ncommand = {json.dumps(command)}"
-        for kind, variants in (("equivalents", equivalents), ("mutants", mutants))
-        for name, command in variants.items()
-    ]
-    return "\n\n".join(out) + "\n"
+def render_variants(equivalents: Mapping[str, str], mutants: Mapping[str, str], harmless: Mapping[str, str]) -> str:
+    """variants.toml: names to commands that run after the last block, or to why; a JSON string is a TOML string too."""
+    tables = (
+        ("equivalents", "name", "command", equivalents),
+        ("mutants", "name", "command", mutants),
+        ("harmless", "mutant", "why", harmless),
+    )
+    return "\n".join(
+        f"[[{kind}]]\n{key} = {json.dumps(name)}\n{value} = {json.dumps(text)}\n"
+        for kind, key, value, rows in tables
+        for name, text in rows.items()
+    )
 
 
 def shell_quote(text: str) -> str:
@@ -1932,9 +1938,9 @@ def solution_blocks(project: Project, difficulty: str, placed: Sequence[Placed])
     blocks.append(
         Block(
             "patch",
-            "All is well, so the patch can be made: a clean tree against a fresh copy from the tar file, with paths that -p1 can strip.",
+            "All is well, so the patch can be made: a clean tree against a fresh copy from the tar file, with paths that -p1 can strip. The times of the files do not belong into it.",
             f"make clean && mkdir -p /tmp/orig && tar -xf /app/{stem}.tar -C /tmp/orig\n"
-            f"cd /tmp/orig && rm -rf work && cp -a {root} work && (diff -ruN {stem} work || true) > /app/repair.patch\ncat /app/repair.patch && cd {root}",
+            f"cd /tmp/orig && rm -rf work && cp -a {root} work && (diff -ruN {stem} work || true) | {_WITHOUT_TIMES} > /app/repair.patch\ncat /app/repair.patch && cd {root}",
         )
     )
     runs = (
@@ -1945,10 +1951,9 @@ def solution_blocks(project: Project, difficulty: str, placed: Sequence[Placed])
     blocks.append(
         Block(
             "verify",
-            "The patch has to prove itself: unpack afresh, apply, build, test, and leave a built tree here too.",
+            "The patch has to prove itself: unpack afresh, apply, build, test; cleaned, the two trees must be the same.",
             f"rm -rf /tmp/fresh && mkdir /tmp/fresh && tar -xf /app/{stem}.tar -C /tmp/fresh && cd /tmp/fresh/{stem}\n"
-            f"patch -p1 < /app/repair.patch && make 2>&1 | tail -n 1 && make check | tail -n 3\n{runs}\nmake clean && diff -r . {root} && echo 'same as the repaired tree'\n"
-            f"cd {root} && make 2>&1 | tail -n 1 && make check | tail -n 1",
+            f"patch -p1 < /app/repair.patch && make 2>&1 | tail -n 1 && make check | tail -n 3\n{runs}\nmake clean && diff -r . {root} && echo 'same as the repaired tree'; cd {root}",
         )
     )
     return blocks
@@ -2079,7 +2084,7 @@ def solution_mistakes(project: Project, difficulty: str, placed: Sequence[Placed
 def diff_again(project: Project) -> str:
     """A command that makes the patch anew from the tree as it is."""
     stem = f"{project.tool}-{project.version}"
-    return f"make -C {project.root} clean; rm -rf /tmp/again && mkdir /tmp/again && cd /tmp/again && tar -xf /app/{stem}.tar && cp -a {project.root} new && (diff -ruN {stem} new || true) > /app/repair.patch; cd {project.root}"
+    return f"make -C {project.root} clean; rm -rf /tmp/again && mkdir /tmp/again && cd /tmp/again && tar -xf /app/{stem}.tar && cp -a {project.root} new && (diff -ruN {stem} new || true) | {_WITHOUT_TIMES} > /app/repair.patch; cd {project.root}"
 
 
 def other_ways(project: Project, difficulty: str) -> dict[str, str]:
@@ -2100,7 +2105,7 @@ def other_ways(project: Project, difficulty: str) -> dict[str, str]:
 def wrong_ways(project: Project, difficulty: str, damaged: Sequence[str]) -> dict[str, str]:
     """What breaks one demand each, or leaves one file as it was damaged; the patch always fits the tree."""
     root, stem = project.root, f"{project.tool}-{project.version}"
-    name = project.parts[0].name
+    name, last = project.parts[0].name, project.parts[-1].name
     trees = {
         "the-readme-is-changed": f"echo . >> {root}/README.md",
         "a-shipped-case-is-dropped": f"sed -i '$d' {root}/tests/cases.txt",
@@ -2110,6 +2115,12 @@ def wrong_ways(project: Project, difficulty: str, damaged: Sequence[str]) -> dic
         "another-compiler": f"sed -i 's/^\\t\\(.*\\)$(CC)/\\t\\1gcc/' {root}/Makefile",
         "a-command-is-dropped": f'sed -i \'s/"{name}"/"no-{name}"/\' {root}/src/main.c',
         "a-source-is-gone": f"rm {root}/src/{name}.c",
+        "another-command-is-dropped": f'sed -i \'s/"{last}"/"no-{last}"/\' {root}/src/main.c',
+        "another-source-is-empty": f": > {root}/src/{last}.c",
+        "the-cases-are-gone": f"rm -r {root}/tests",
+        "the-readme-is-gone": f"rm {root}/README.md",
+        "the-makefile-is-gone": f"rm {root}/Makefile",
+        "a-program-that-does-nothing": f"echo 'int main(void) {{ return 0; }}' > {root}/src/main.c",
     }
     for path in damaged:
         label = re.sub("[^a-z]+", "-", path.lower())
@@ -2125,6 +2136,15 @@ def wrong_ways(project: Project, difficulty: str, damaged: Sequence[str]) -> dic
         "a-change-after-the-patch": f"sed -i '1i /* Entry point. */' {root}/src/main.c",
     }
     return {name: f"{command}; {diff_again(project)}" for name, command in trees.items()} | patches
+
+
+def harmless_ways(difficulty: str) -> dict[str, str]:
+    """What the tests may let through, and why."""
+    if difficulty == "easy":
+        return {"*/build/*": "the tests build anew from the sources"}
+    return {
+        "*/app/repair.patch": "it still applies, since patch finds its place by the context, and gives the same tree"
+    }
 
 
 def generate(rng: np.random.Generator, difficulty: str) -> Instance:
@@ -2165,5 +2185,7 @@ def generate(rng: np.random.Generator, difficulty: str) -> Instance:
         tests={"instance.json": json.dumps(facts)},
         solution=render_solution(blocks),
         mistakes=render_mistakes(solution_mistakes(project, difficulty, placed), blocks),
-        variants=render_variants(other_ways(project, difficulty), wrong_ways(project, difficulty, damaged)),
+        variants=render_variants(
+            other_ways(project, difficulty), wrong_ways(project, difficulty, damaged), harmless_ways(difficulty)
+        ),
     )

@@ -9,7 +9,7 @@ import pytest
 
 FACTS = json.loads(Path("/tests/instance.json").read_text())
 ROOT = Path("/app") / FACTS["tool"]
-PATCH = Path("/app/repair.patch")
+PATCH = ROOT.with_name("repair.patch")  # of medium and hard
 LEVEL = FACTS["difficulty"]
 ENV = {"ASAN_OPTIONS": "detect_leaks=0"}
 FIXED = [path for path in FACTS["shipped"] if path == "README.md" or path.startswith("tests/")]

@@ -181,9 +181,9 @@ int pm_run(const struct pm_ops *ops, void *ctx, int nthreads, int window,
 }
 EOF
 gcc -std=gnu11 -O2 -Wall -Wextra -pthread -c -o /dev/null parmap.c
-
-# Build and compare many shapes against one thread, several times each.
 make 2>&1 | tail -3
+
+# Compare many shapes against one thread, several times each.
 make check
 timeout 10 ./linesum -j1 -w1 < /tmp/in.txt > /tmp/want.txt
 for o in "-j1 -w4" "-j2 -w1" "-j4" "-j8 -w8" "-j16 -w3" "-j3 -w500"; do for k in 1 2 3; do timeout 10 ./linesum $o < /tmp/in.txt | cmp - /tmp/want.txt && echo "same $o"; done; done

@@ -14,6 +14,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -58,12 +59,14 @@ def run(*argv, cwd="/", data=b"", env=(), seconds=30, memory_mb=4096):
         told.seek(0)
         begun, code = time.monotonic(), None
         process = start(*argv, cwd=cwd, env=env, memory_mb=memory_mb, stdin=told, stdout=out, stderr=err)
+        waiting = threading.Thread(target=process.wait)  # at once, where wait(timeout) looks every 50 ms
+        waiting.start()
         try:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                code = process.wait(max(min(seconds, _seconds_left), 0))
+            waiting.join(max(min(seconds, _seconds_left), 0))
+            code = process.returncode
         finally:
             kill_all()
-            process.wait()
+            waiting.join()
         _seconds_left = 0.0 if code is None else _seconds_left - (time.monotonic() - begun)
         if code is None:
             raise TooLong(f"{argv[0]} took longer than {seconds} s, or all programs together too long")
