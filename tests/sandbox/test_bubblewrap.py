@@ -8,8 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from termigen_gym.sandbox.base import ImageSource
+import pytest
+
+from termigen_gym import sandbox
+from termigen_gym.errors import SandboxError
+from termigen_gym.sandbox.base import ImageSource, Limits
 from termigen_gym.sandbox.buildah import BuildahStore
+from termigen_gym.sandbox.images import BASE, ensure_base
+from termigen_gym.task import folder_digest
 
 ROOT = Path(__file__).parent.parent.parent
 _ASK = """
@@ -91,3 +97,17 @@ def test_an_image_on_which_a_build_goes_on_stays(tmp_path: Path) -> None:
     subprocess.run([*way, "rm", container], check=True, capture_output=True)
     assert store.discard(built)
     assert store.built() == ()
+
+
+def test_an_image_whose_shell_is_none_holds_up_no_other_sandbox(tmp_path: Path) -> None:
+    engine = sandbox.engine("bubblewrap")
+    ensure_base(engine)
+    (tmp_path / "sh").write_text("#!/bin/bash\necho noise\nsleep 1000\n")
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\nCOPY --chmod=755 sh /usr/bin/dash\n")
+    image = engine.build(ImageSource(tmp_path, folder_digest(tmp_path)))
+    with pytest.raises(SandboxError, match="did not start: 'noise'"):
+        engine.start(image, Limits())
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\n")
+    with engine.start(engine.build(ImageSource(tmp_path, folder_digest(tmp_path))), Limits()) as box:
+        assert box.exec(["echo", "on"], timeout_s=30).text == "on\n"
+    engine.close()

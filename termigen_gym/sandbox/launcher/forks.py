@@ -62,7 +62,7 @@ def fork_by_way(pidfd: int, run: Callable[[], None], report: Callable[[Exception
             call("setns", pidfd, CLONE_NEWPID)
             pid = os.fork()
             if pid == 0:
-                os.close(write_end)  # its end is waited for, and not every child executes a program
+                os.close(write_end)
                 child(run, report)
             os.write(write_end, str(pid).encode())
         except OSError as error:
@@ -70,7 +70,8 @@ def fork_by_way(pidfd: int, run: Callable[[], None], report: Callable[[Exception
         finally:
             os._exit(0)
     os.close(write_end)
-    answer = read_all(read_end).decode()
+    answer = os.read(read_end, 4096).decode()  # not to its end, which the child holds open for as long as it is stopped
+    os.close(read_end)
     os.waitpid(way, 0)
     if not answer.isdigit():
         raise Refused(answer)

@@ -41,6 +41,8 @@ from .system import (
 )
 from .tree import furnish, open_tree
 
+_READY_S = 20.0  # /bin/sh is the image's, and may be anything
+
 
 class Box:
     """One sandbox as the launcher holds it, in one of its lives: a restored snapshot begins the next."""
@@ -82,9 +84,7 @@ class Box:
 
     def running(self) -> bool:
         """Return whether its first process lives."""
-        poll = select.poll()
-        poll.register(self.pidfd, select.POLLIN)
-        return not poll.poll(0)
+        return not _is_readable(self.pidfd, 0)
 
     def enter(self, grouped: bool) -> None:
         """Put this forked process in, still with all capabilities.
@@ -345,20 +345,22 @@ class Launcher:
             )
         for fd in (alive_read, info_write, error_write):
             os.close(fd)
-        info = read_all(info_read)
+        info, ready = read_all(info_read), b""
         try:
             first = int(json.loads(info)["child-pid"])
             # The mounts are finished when bubblewrap has executed the keep-alive command, which says so.
-            ready = os.read(error_read, 4096)
+            if _is_readable(error_read, _READY_S):
+                ready = os.read(error_read, 4096)
             if ready != b"ready\n":
                 raise ValueError
             life = 1 if before is None else before.life + 1
             box = Box(pid, first, alive_write, group, int(request["limits"]["pids"]), life)
         except (ValueError, KeyError, OSError):
-            problem = read_all(error_read, close=False).decode("utf-8", "replace").strip()
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            os.close(alive_write)
+            os.close(alive_write)  # now whatever came of it ends, and so does what it has to say
+            said = ready + read_all(error_read, close=False)
+            problem = said.decode("utf-8", "replace").strip()
             if group is not None:
                 self._dying.append(group)
             raise Refused(f"bubblewrap did not start: {problem or info!r}") from None
@@ -475,6 +477,12 @@ class Launcher:
             kill_all(box.group.processes, box.pid_namespace, box.first, mark)
         finally:
             box.group.stop_forks(False, box.pids)
+
+
+def _is_readable(fd: int, timeout_s: float) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(timeout_s * 1000))
 
 
 def _set_apart(request: dict[str, Any]) -> None:
