@@ -1,7 +1,8 @@
 """What a build says of itself, from the messages of a daemon's build stream.
 
 BuildKit packs its progress into protobuf messages (``moby.buildkit.v1.StatusResponse``); the few fields that name a
-step and hold its output are read here without a protobuf library. Podman's plain text lines are understood as well.
+step and hold its output are read here without a protobuf library. The plain text of Podman and of
+Docker's old builder is understood as well.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..text import clean
+
 _TAIL = 30
+_LONGEST_LINE = 4096
 _TRACE = "moby.buildkit.trace"
 # Fields of StatusResponse, Vertex and VertexLog.
 _VERTEX, _LOG = 1, 3
@@ -45,7 +49,8 @@ class BuildLog:
         name = self._names.get(step, "[internal]")
         if name.startswith("[internal]"):
             return f"the reading of the Dockerfile: {self.error}"
-        return "\n".join([f"step {name}: {self.error}", *self._lines.get(step, ())])
+        lines = clean("".join(self._lines.get(step, ()))).strip("\n").splitlines()
+        return "\n".join([f"step {name}: {self.error}", *lines])
 
     def _take_trace(self, trace: bytes) -> None:
         for number, value in _fields(trace):
@@ -72,8 +77,15 @@ class BuildLog:
             self._latest = step
 
     def _add(self, step: bytes, text: str) -> None:
-        if step in self._lines:
-            self._lines[step].extend(text.splitlines())
+        lines = self._lines.get(step)
+        if lines is None:
+            return
+        for piece in text.splitlines(keepends=True):
+            # A program that does not buffer, as curl on stderr, sends a line in pieces.
+            if lines and not lines[-1].endswith("\n"):
+                lines[-1] = (lines[-1] + piece)[-_LONGEST_LINE:]
+            else:
+                lines.append(piece)
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:

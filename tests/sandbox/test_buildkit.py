@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import pytest
+
 from termigen_gym.sandbox.buildkit import BuildLog
 
 
@@ -72,3 +74,34 @@ def test_plain_text_is_understood() -> None:
         build.feed({"stream": text})
     build.feed({"error": "exit status 1"})
     assert build.failure() == "step STEP 2/2: RUN bad: exit status 1\nout\nof luck"
+
+
+IN_PIECES = "could not resolve\nhost"
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [trace(vertex("a", "[1/1] RUN bad")), *(trace(log("a", piece)) for piece in IN_PIECES)],
+        [
+            {"stream": "Step 1/1 : RUN bad"},
+            {"stream": "\n"},
+            *({"stream": f"\x1b[91m{piece}\x1b[0m"} for piece in IN_PIECES),
+        ],
+    ],
+    ids=["buildkit", "old"],
+)
+def test_what_comes_in_pieces_is_joined(messages: list[dict[str, Any]]) -> None:
+    build = BuildLog()
+    for message in messages:
+        build.feed(message)
+    build.feed({"error": "exit code: 6"})
+    assert build.failure().split(": exit code: 6")[1] == "\ncould not resolve\nhost"
+
+
+def test_an_endless_line_is_bounded() -> None:
+    build = BuildLog()
+    build.feed({"stream": "STEP 1/1: RUN bad\n"})
+    for _ in range(100):
+        build.feed({"stream": "x" * 1000})
+    assert len(build.failure()) < 5000
