@@ -24,6 +24,7 @@ from ..task import Task
 from ..wrappers import CriticWrapper, TextEnv
 from .rehearsal import Rehearsal, rehearse
 from .replays import LOOK_EVERY_S, Begin
+from .shape import is_own
 
 _FAMILY_SEEDS = 2
 _STAGE_STEPS = 10_000
@@ -106,6 +107,7 @@ class Context:
         sandbox: the engine of these environments.
         plays: how many the checks that play much may play at a time.
         on_play: told how many of those plays are done, and how many are known of.
+        strict: whether the task must look and be as strong as ours do; None: if it is one of ours.
 
     Attributes:
         closed: set by `close`.
@@ -119,8 +121,10 @@ class Context:
         sandbox: str = "auto",
         plays: int = 1,
         on_play: Callable[[int, int], None] = lambda done, of: None,
+        strict: bool | None = None,
     ) -> None:
         self.entry = entry
+        self.strict = is_own(entry) if strict is None else strict
         self.make_env = make_env
         self.sandbox = sandbox
         self.plays = plays

@@ -115,6 +115,7 @@ def check_tasks(
     workers: int = 2,
     on_report: Callable[[Report], None],
     on_play: Callable[[str, int, int], None] = lambda id, done, of: None,
+    strict: bool | None = None,
     **options: Any,
 ) -> list[Report]:
     """Check many tasks, some at a time, and return the reports in the order of `entries`.
@@ -126,6 +127,7 @@ def check_tasks(
         workers: tasks at a time; of fewer tasks, plays at a time.
         on_report: told of each as soon as it is done.
         on_play: told, by threads of the checks, how many plays of an id are done and how many are known of.
+        strict: whether tasks must look and be as strong as ours do; None: those of ours.
         options: of the environments.
 
     Raises:
@@ -145,6 +147,7 @@ def check_tasks(
             sandbox=sandbox,
             plays=max(1, workers // len(entries)),
             on_play=partial(on_play, id),
+            strict=strict,
         )
         return _CheckJob(id, context, checks)
 

@@ -1,0 +1,1 @@
+"""Phase I: tasks are synthesized, and admitted only on a certificate."""

@@ -1,0 +1,1 @@
+"""Blueprints: makers of tasks, each a module with a `BLUEPRINT` (kit.py)."""
