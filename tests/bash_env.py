@@ -115,7 +115,7 @@ class BashEnv(gym.Env[str, str]):
         self._steps += 1
         if action == "exit" or self._steps >= self._max_steps:
             reward = self._verify()
-            info = self._info(None, "closed", time.monotonic() - started, {"reward": reward, "tests": {}})
+            info = self._info(None, "closed", time.monotonic() - started, {"reward": reward, "tests": {}, "output": ""})
             return "", reward, action == "exit", action != "exit", info
         code, output = self._bash(action)
         return output, 0.0, False, False, self._info(code, "prompt", time.monotonic() - started, None)

@@ -38,12 +38,14 @@ class Finding:
         ok: whether all is well. detail: in words.
         figures: what was measured, by name; a name says its unit.
         tried: whether it could be looked for.
+        evidence: of a no: what was run and what came of it, for whoever is to mend the task; kept nowhere.
     """
 
     ok: bool
     detail: str
     figures: Mapping[str, float] = field(default_factory=dict)
     tried: bool = True
+    evidence: str = field(default="", compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values; figures only where there are some, `tried` only where it is False."""
@@ -236,6 +238,8 @@ def _kind(name: str) -> type[TermigenError]:
 Check: TypeAlias = Callable[[Context], Finding]
 
 
-def finding(problems: Sequence[str], good: str, figures: Mapping[str, float] | None = None) -> Finding:
+def finding(
+    problems: Sequence[str], good: str, figures: Mapping[str, float] | None = None, evidence: Sequence[str] = ()
+) -> Finding:
     """Return no with the problems where there are any, else yes with what is `good`."""
-    return Finding(not problems, "; ".join(problems) or good, figures or {})
+    return Finding(not problems, "; ".join(problems) or good, figures or {}, evidence="\n".join(evidence))

@@ -61,13 +61,25 @@ _ASIDE = ("rebuild",)
 """What waits for a network more than for this machine: begun after the build, beside the others."""
 
 
-def check_task(id: str, context: Context, checks: Mapping[str, Check] = CHECKS) -> Report:
+def check_task(id: str, context: Context, checks: Mapping[str, Check] = CHECKS, *, all: bool = True) -> Report:
     """Run the checks on one task.
+
+    Args:
+        id: for the report.
+        context: the task.
+        checks: those to run.
+        all: go on after one that says no; else the report ends with it, and nothing is done beside the others.
 
     Raises:
         EngineMissing: there is no engine.
     """
     found: dict[str, Finding] = {}
+    if not all:
+        for name, check in checks.items():
+            found[name] = _run(check, context)
+            if not found[name].ok:
+                break
+        return Report(id, found)
     aside: dict[str, Future[Finding]] = {}
     with ThreadPoolExecutor(1) as pool:
         for name, check in checks.items():

@@ -14,6 +14,7 @@ from ..episode import Episode, Perturbation
 from ..solution import Mistake, mistakes_of, solution_of
 from ..task import Task
 from .context import Context, Finding, Pick, finding
+from .evidence import of_episode
 from .shape import shape_problems
 
 
@@ -60,17 +61,19 @@ def check_echo(context: Context) -> Finding:
 
 def _idlers_earn_nothing(context: Context, idlers: Callable[[Task], Sequence[Agent]]) -> Finding:
     plays = [(pick, agent) for pick, task in context.tasks.items() for agent in idlers(task)]
-    problems = []
+    problems, evidence = [], []
     rewards: list[float] = []
     for pick, agent in plays:
-        reward = context.play(agent, pick).reward or 0.0
+        episode = context.play(agent, pick)
+        reward = episode.reward or 0.0
         rewards.append(reward)
         if reward != 0:
             problems.append(f"{agent.name}, {pick}: expected reward 0, found {reward}")
+            evidence.append(of_episode(episode))
     if not plays:
         return Finding(True, "the instruction shows no example")
     figures = {"plays": len(plays), "reward": max(rewards), "solved": sum(reward == 1 for reward in rewards)}
-    return finding(problems, f"reward 0 in {len(plays)} plays", figures)
+    return finding(problems, f"reward 0 in {len(plays)} plays", figures, evidence)
 
 
 def check_oracle(context: Context) -> Finding:
@@ -88,9 +91,10 @@ def _plays(context: Context) -> int:
 
 
 def _solution_earns_1(context: Context, plays: Sequence[Pick]) -> Finding:
-    problems = []
+    problems: list[str] = []
+    evidence = []
     for pick in plays:
-        episode = context.play(Oracle(), pick)
+        before, episode = len(problems), context.play(Oracle(), pick)
         if episode.reward != 1:
             problems.append(f"{pick}: expected reward 1, found {episode.reward}{_failed_tests(episode)}")
         if context.strict:
@@ -99,7 +103,9 @@ def _solution_earns_1(context: Context, plays: Sequence[Pick]) -> Finding:
                 for step in episode.steps[:-1]
                 if step.exit_code != 0
             ]
-    return finding(problems, f"reward 1 in {len(plays)} plays")
+        if len(problems) > before:
+            evidence.append(of_episode(episode))
+    return finding(problems, f"reward 1 in {len(plays)} plays", evidence=evidence)
 
 
 def _failed_tests(episode: Episode) -> str:
@@ -111,14 +117,19 @@ def _failed_tests(episode: Episode) -> str:
 def check_mistakes(context: Context) -> Finding:
     """Every mistake of the list can be made and taken back: the solution still earns 1."""
     problems: list[str] = []
+    evidence: list[str] = []
     total = 0
     for pick, task in context.tasks.items():
         mistakes = mistakes_of(task)
         total += len(mistakes)
         for together in _apart(mistakes):
-            if _play_mistakes(context, pick, task, together):
-                problems += [why for one in together if (why := _play_mistakes(context, pick, task, [one]))]
-    return finding(problems, f"{total} mistakes were made and taken back")
+            if not _play_mistakes(context, pick, task, together)[0]:
+                continue
+            for why, episode in (_play_mistakes(context, pick, task, [one]) for one in together):
+                if why:
+                    problems.append(why)
+                    evidence.append(of_episode(episode))
+    return finding(problems, f"{total} mistakes were made and taken back", evidence=evidence)
 
 
 def _apart(mistakes: Sequence[Mistake]) -> list[list[Mistake]]:
@@ -149,13 +160,14 @@ class _Listed:
         return due[1].perturbation
 
 
-def _play_mistakes(context: Context, pick: Pick, task: Task, mistakes: Sequence[Mistake]) -> str:
-    """Return what went wrong, "" for nothing."""
+def _play_mistakes(context: Context, pick: Pick, task: Task, mistakes: Sequence[Mistake]) -> tuple[str, Episode]:
+    """Return what went wrong, "" for nothing, and the play."""
     critic = _Listed(task, mistakes)
     episode = context.play(Oracle(), pick, critic)
-    names = ", ".join(mistake.perturbation.reason for mistake in mistakes)
+    names = f"{pick}: {', '.join(mistake.perturbation.reason for mistake in mistakes)}"
+    why = ""
     if episode.reward != 1:
-        return f"{pick}: {names}: expected reward 1 after its repair, found {episode.reward}{_failed_tests(episode)}"
-    if critic.left:
-        return f"{pick}: {names}: expected it to be made, found that its step was never reached"
-    return ""
+        why = f"{names}: expected reward 1 after its repair, found {episode.reward}{_failed_tests(episode)}"
+    elif critic.left:
+        why = f"{names}: expected it to be made, found that its step was never reached"
+    return why, episode

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from .context import Context, Finding, Pick, finding
+from .evidence import of_outcomes
 from .rehearsal import MIN_MUTANTS, Rehearsal
 from .replays import Outcome
 
@@ -26,8 +27,9 @@ def check_flakes(context: Context) -> Finding:
 
     problems = _each(context, judge)
     runs = [run for pick in context.sample for run in context.rehearsal(pick).runs]
-    flaky = sum(run.reward != 1 for run in runs)
-    return finding(problems, f"reward 1 in {len(runs)} runs", {"runs": len(runs), "flaky": flaky})
+    failed = _where(context, lambda rehearsal: [run for run in rehearsal.runs if run.reward != 1])
+    figures = {"runs": len(runs), "flaky": sum(run.reward != 1 for run in runs)}
+    return finding(problems, f"reward 1 in {len(runs)} runs", figures, failed)
 
 
 def check_prefixes(context: Context) -> Finding:
@@ -35,13 +37,17 @@ def check_prefixes(context: Context) -> Finding:
 
     def judge(pick: Pick, rehearsal: Rehearsal) -> Iterator[str]:
         yield from _unsolved(pick, rehearsal)
-        for outcome in rehearsal.prefixes:
-            if outcome.valid and outcome.accepted and outcome.take.name not in rehearsal.excused:
-                yield f"{pick}: {outcome.take.name}: expected less than 1, found {_told(outcome)}"
+        for outcome in accepted(rehearsal):
+            yield f"{pick}: {outcome.take.name}: expected less than 1, found {_told(outcome)}"
+
+    def accepted(rehearsal: Rehearsal) -> list[Outcome]:
+        valid = [one for one in rehearsal.prefixes if one.valid and one.accepted]
+        return [one for one in valid if one.take.name not in rehearsal.excused]
 
     problems = _each(context, judge)
     prefixes = [one for pick in context.sample for one in context.rehearsal(pick).prefixes if one.valid]
-    return finding(problems, f"{len(prefixes)} beginnings earn less than 1", {"prefixes": len(prefixes)})
+    figures = {"prefixes": len(prefixes)}
+    return finding(problems, f"{len(prefixes)} beginnings earn less than 1", figures, _where(context, accepted))
 
 
 def check_mutants(context: Context) -> Finding:
@@ -61,7 +67,9 @@ def check_mutants(context: Context) -> Finding:
         problems.append(f"expected a mutation score of at least {MIN_SCORE}, found {score:.3f}")
     said = [*problems, f"{valid - len(through)} of {valid} valid mutants were rejected"]
     figures = {"mutants": made, "valid": valid, "score": round(score, 4)}
-    return Finding(not problems, "; ".join([*said, *(f"accepted: {one}" for one in through)]), figures)
+    accepted = _where(context, lambda rehearsal: [one for one in rehearsal.counted if one.accepted])
+    detail = "; ".join([*said, *(f"accepted: {one}" for one in through)])
+    return Finding(not problems, detail, figures, evidence="\n".join(accepted))
 
 
 def check_equivalents(context: Context) -> Finding:
@@ -77,11 +85,18 @@ def check_equivalents(context: Context) -> Finding:
 
     problems = _each(context, judge)
     ways = [one for pick in context.sample for one in context.rehearsal(pick).equivalents]
-    return finding(problems, f"{len(ways)} other ways earn 1", {"equivalents": len(ways)})
+    failed = _where(context, lambda rehearsal: [way for way in rehearsal.equivalents if way.reward != 1])
+    return finding(problems, f"{len(ways)} other ways earn 1", {"equivalents": len(ways)}, failed)
 
 
 def _each(context: Context, judge: Callable[[Pick, Rehearsal], Iterable[str]]) -> list[str]:
     return [problem for pick in context.sample for problem in judge(pick, context.rehearsal(pick))]
+
+
+def _where(context: Context, chosen: Callable[[Rehearsal], Sequence[Outcome]]) -> list[str]:
+    """What is to be seen of some plays."""
+    rehearsals = [context.rehearsal(pick) for pick in context.sample]
+    return [told for one in rehearsals if (told := of_outcomes(chosen(one), one.blocks))]
 
 
 def _unsolved(pick: Pick, rehearsal: Rehearsal) -> Iterator[str]:

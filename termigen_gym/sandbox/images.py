@@ -20,6 +20,13 @@ BASE = "debian:bookworm-slim"
 _FULL = f"docker.io/library/{BASE}"
 _PULL_S = 60.0
 _ALIASES = (BASE, f"library/{BASE}", f"docker.io/{BASE}", _FULL)
+# As in the image that Debian publishes: what apt fetches and computes stays out of the layers.
+_APT_CLEAN = """\
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };
+APT::Update::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+"""
 _OPTIONS = (
     "--variant=minbase",
     '--aptopt=Acquire::Languages "none"',
@@ -27,8 +34,11 @@ _OPTIONS = (
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+    f"""--customize-hook=printf %s '{_APT_CLEAN}' > "$1"/etc/apt/apt.conf.d/docker-clean""",
     '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin',
 )
+_EDITION = 2
+"""Of these options: a tarball that others made is made anew."""
 _TAIL = 15
 
 
@@ -86,7 +96,7 @@ def bootstrap(engine: Engine, reference: str = BASE, progress: Callable[[str], N
     if match is None:
         raise SandboxError(f"bootstrap: expected a base called debian:<suite>-slim, found {reference!r}")
     suite = match[1]
-    tarball = cache_folder() / f"debian-{suite}-slim.tar"
+    tarball = cache_folder() / f"debian-{suite}-slim.{_EDITION}.tar"
     with locked(tarball.name):
         if tarball.exists():
             progress(f"{reference}: from {tarball}")

@@ -77,6 +77,21 @@ def test_a_fault_is_found(tmp_path: Path, files: dict[str, str], check: str, tex
     assert all(report.checks[name].ok for name in ("load", "build"))
 
 
+def test_a_no_comes_with_what_was_run(tmp_path: Path) -> None:
+    report = examine(write_task(tmp_path / "add", solve=SOLVE.replace("17 + 25", "17 - 25; ls nowhere")))
+    assert "ls nowhere" in report.checks["oracle"].evidence
+    assert "No such file or directory" in report.checks["oracle"].evidence
+    assert "evidence" not in report.to_dict()["checks"]["oracle"]
+    assert report.checks["null"].evidence == ""
+
+
+def test_the_first_no_may_end_it(tmp_path: Path) -> None:
+    context = Context(Entry("add", "task", write_task(tmp_path / "add", test="echo 1 > reward")), BashEnv)
+    report = check_task("x", context, all=False)
+    assert list(report.checks) == ["load", "shape", "build", "null"]
+    assert not report.ok
+
+
 def test_of_several_mistakes_the_bad_one_is_named(tmp_path: Path) -> None:
     good = MISTAKES.replace("step = 2", "step = 3").replace("echo $((17 * 25)) > answer", "cat answr || true")
     report = examine(
