@@ -8,8 +8,9 @@ mistakes.toml holds ``[[mistake]]`` tables: step (a block's number, from 1), kin
 undo.
 
 variants.toml holds ``[[equivalents]]``, other correct ways, and ``[[mutants]]``, wrong ones: name, command, and step,
-the block in whose place the command runs (without it: after the last block); and ``[[harmless]]``: mutant (the name of
-one that is made automatically, or a pattern of names, * and ? match) and why its end state is right as well.
+the block in whose place the command runs (without it: after the last block); ``[[cheats]]``, name and command, that
+try to win in place of the whole solution; and ``[[harmless]]``: mutant (the name of one that is made automatically, or
+a pattern of names, * and ? match) and why its end state is right as well.
 """
 
 from __future__ import annotations
@@ -87,10 +88,11 @@ class Harmless:
 
 @dataclass(frozen=True)
 class Variants:
-    """What variants.toml says: `equivalents` must earn 1 and `mutants` less, `harmless` may earn 1."""
+    """What variants.toml says: `equivalents` must earn 1, `mutants` and `cheats` less, `harmless` may earn 1."""
 
     equivalents: tuple[Way, ...] = ()
     mutants: tuple[Way, ...] = ()
+    cheats: tuple[Way, ...] = ()
     harmless: tuple[Harmless, ...] = ()
 
 
@@ -170,6 +172,13 @@ class _Way(_Strict):
     step: int | None = Field(default=None, ge=1)
 
 
+class _Cheat(_Strict):
+    """One of ``[[cheats]]``."""
+
+    name: _Filled
+    command: _Filled
+
+
 class _Harmless(_Strict):
     """One ``[[harmless]]``."""
 
@@ -182,6 +191,7 @@ class _Variants(_Strict):
 
     equivalents: list[_Way] = []
     mutants: list[_Way] = []
+    cheats: list[_Cheat] = []
     harmless: list[_Harmless] = []
 
 
@@ -215,6 +225,7 @@ def parse_variants(text: str, path: Path | str, blocks: int | None = None) -> Va
     return Variants(
         _ways(file.equivalents, f"{path}: equivalents", blocks),
         _ways(file.mutants, f"{path}: mutants", blocks),
+        _ways([_Way(name=row.name, command=row.command) for row in file.cheats], f"{path}: cheats", blocks),
         tuple(Harmless(row.mutant, row.why) for row in file.harmless),
     )
 

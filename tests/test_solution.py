@@ -155,6 +155,9 @@ command = "printf 'hello\\n' > hello.txt"
 [[mutants]]
 name = "in-capitals"
 command = "tr a-z A-Z < hello.txt > x && mv x hello.txt"
+[[cheats]]
+name = "empty"
+command = "touch hello.txt"
 [[harmless]]
 mutant = "drop/1"
 why = "it only looks"
@@ -165,6 +168,7 @@ def test_variants_are_other_ways() -> None:
     assert parse_variants(VARIANTS, "variants.toml", blocks=3) == Variants(
         (Way("by-printf", "printf 'hello\n' > hello.txt", 2),),
         (Way("in-capitals", "tr a-z A-Z < hello.txt > x && mv x hello.txt"),),
+        (Way("empty", "touch hello.txt"),),
         (Harmless("drop/1", "it only looks"),),
     )
 

@@ -28,6 +28,7 @@ class Rehearsal:
     Attributes:
         runs: of the solution. prefixes: of its first blocks, from none to all but the last.
         mutants, equivalents: of the task's variants, and the mutants that are made automatically.
+        cheats: of the task's variants, each alone in place of the solution.
 
     A prefix or a mutant has a verdict only where what it leaves differs from what the solution leaves by more than what
     differs between runs.
@@ -49,6 +50,7 @@ class Rehearsal:
         self.prefixes: Sequence[Outcome] = ()
         self.mutants: Sequence[Outcome] = ()
         self.equivalents: Sequence[Outcome] = ()
+        self.cheats: Sequence[Outcome] = ()
 
     @property
     def solved(self) -> bool:
@@ -84,6 +86,7 @@ class Rehearsal:
         end = _End(commands, states, image.state, resumed)
         self.prefixes = yield [end.prefix(length) for length in range(len(commands))]
         self.equivalents = yield [end.way(way, always) for way in self.variants.equivalents]
+        self.cheats = yield [Take(f"cheats/{way.name}", 0, [way.command]) for way in self.variants.cheats]
         self.mutants = yield [*(end.way(way) for way in self._ways), *end.edits()]
         dropped = {one.take.name for one in self.mutants if one.valid}
         needed = {step: block for step, block in enumerate(self.blocks, start=1) if f"drop/{step}" in dropped}

@@ -67,7 +67,9 @@ def check_mutants(context: Context) -> Finding:
         problems.append(f"expected a mutation score of at least {MIN_SCORE}, found {score:.3f}")
     said = [*problems, f"{valid - len(through)} of {valid} valid mutants were rejected"]
     figures = {"mutants": made, "valid": valid, "score": round(score, 4)}
-    accepted = _where(context, lambda rehearsal: [one for one in rehearsal.counted if one.accepted])
+    accepted = _where(
+        context, lambda rehearsal: [one for one in (*rehearsal.cheats, *rehearsal.counted) if one.accepted]
+    )
     detail = "; ".join([*said, *(f"accepted: {one}" for one in through)])
     return Finding(not problems, detail, figures, evidence="\n".join(accepted))
 
@@ -105,13 +107,16 @@ def _unsolved(pick: Pick, rehearsal: Rehearsal) -> Iterator[str]:
 
 
 def _written(rehearsal: Rehearsal) -> Iterator[str]:
-    """What is wrong with variants.toml: mutants that change nothing or pass, harmless ones that are rejected."""
+    """What is wrong with variants.toml: mutants that change nothing or pass, cheats that pass, rejected harmless ones."""
     for outcome in rehearsal.mutants:
         name = outcome.take.name
         if name.startswith("mutants/") and not outcome.valid:
             yield f"{name}: expected another end state than the solution's, found the same"
         elif name.startswith("mutants/") and outcome.accepted:
             yield f"{name}: expected less than 1, found {_told(outcome)}"
+    for outcome in rehearsal.cheats:
+        if outcome.accepted:
+            yield f"{outcome.take.name}: expected less than 1, found {_told(outcome)}"
     for one in rehearsal.variants.harmless if rehearsal.solved else ():
         if not fnmatch.filter(rehearsal.excused, one.mutant):
             yield f"harmless {one.mutant}: expected a mutant that the tests accept, found none of that name"

@@ -102,6 +102,14 @@ command = "input=numbers; echo 50 > sum.txt"
 name = "no-maximum"
 command = "rm max.txt"
 
+[[cheats]]
+name = "guesses"
+command = "echo 50 > result.txt"
+
+[[cheats]]
+name = "knows"
+command = "echo 42 > sum.txt; echo 25 > max.txt"
+
 [[harmless]]
 mutant = "drop/3"
 why = "nobody needs the largest"
@@ -126,12 +134,21 @@ def weak(one_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         ("mutants", "expected a mutation score of at least 0.95"),
         ("mutants", "mutants/as-before: expected another end state than the solution's, found the same"),
         ("mutants", "mutants/no-maximum: expected less than 1, found 1"),
+        ("mutants", "cheats/knows: expected less than 1, found 1"),
         ("mutants", "harmless emptied/app/sum.txt: expected a mutant that the tests accept, found none of that name"),
     ],
 )
 def test_weak_tests_are_found_out(weak: dict[str, Finding], check: str, told: str) -> None:
     assert told in weak[check].detail
     assert not weak[check].ok
+
+
+def test_what_was_accepted_is_shown(weak: dict[str, Finding]) -> None:
+    assert "fabricated/app/sum.txt: reward 1.0\n/app/sum.txt: replaced by\n" in weak["mutants"].evidence
+    assert "more like these" in weak["mutants"].evidence
+    assert "cheats/knows: reward 1" in weak["mutants"].evidence
+    assert "cheats/guesses" not in weak["mutants"].evidence
+    assert weak["build"].evidence == ""
 
 
 def test_what_is_called_harmless_is_not_counted(weak: dict[str, Finding]) -> None:
