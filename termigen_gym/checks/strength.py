@@ -107,7 +107,7 @@ def _unsolved(pick: Pick, rehearsal: Rehearsal) -> Iterator[str]:
 
 
 def _written(rehearsal: Rehearsal) -> Iterator[str]:
-    """What is wrong with variants.toml: mutants that change nothing or pass, cheats that pass, rejected harmless ones."""
+    """What is wrong with variants.toml: mutants that change nothing, ways that pass or do not though it says so."""
     for outcome in rehearsal.mutants:
         name = outcome.take.name
         if name.startswith("mutants/") and not outcome.valid:
