@@ -49,11 +49,11 @@ def test_models_share_a_budget_and_know_their_own_part() -> None:
         assert model.spent.tokens == 10
 
 
-def test_no_limit_only_counts() -> None:
+def test_threads_lose_no_count(hasty_threads: None) -> None:
     model = Budgeted(Scripted({"*": COSTS}), Budget())
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(model.complete, [ask()] * 400))
-    assert model.spent == Usage(2400, 1600, 100.0)
+        list(threads.map(lambda _: [model.complete(ask()) for _ in range(100)], range(40)))
+    assert model.spent == Usage(24_000, 16_000, 1000.0)
 
 
 def test_a_failure_costs_nothing() -> None:

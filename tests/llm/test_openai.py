@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -262,6 +263,26 @@ def test_threads_share_a_model_up_to_its_concurrency() -> None:
         replies = list(threads.map(model.complete, requests))
     assert [reply.text for reply in replies] == [f"n{number}" for number in range(32)]
     assert endpoint.most_at_once == 4
+
+
+def test_threads_ask_again_each_for_itself() -> None:
+    def unwell(body: Body) -> Behaviour:
+        told = body["messages"][0]["content"]
+        asked[told] += 1
+        return says(told) if asked[told] == 3 else status(503, told)
+
+    asked: Counter[str] = Counter()
+    requests = [ask(f"p{number}", f"n{number}") for number in range(40)]
+    with serving(answer=unwell, retries=2) as (model, _), ThreadPoolExecutor(20) as threads:
+        assert [reply.text for reply in threads.map(model.complete, requests)] == [f"n{n}" for n in range(40)]
+    assert set(asked.values()) == {3}
+    with (
+        serving(answer=lambda body: status(503, body["messages"][0]["content"]), retries=2) as (model, _),
+        ThreadPoolExecutor(20) as threads,
+    ):
+        for number, waiting in enumerate([threads.submit(model.complete, request) for request in requests]):
+            with pytest.raises(ModelUnavailable, match=f"'p{number}', found none in 3 attempts, .*n{number}"):
+                waiting.result(LONG_S)
 
 
 def test_waiting_for_a_turn_costs_no_time_limit() -> None:

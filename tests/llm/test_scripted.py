@@ -56,9 +56,9 @@ def test_what_is_not_in_the_script_is_named() -> None:
         Scripted({"a": "", "b/*": ""}).complete(ask("c"))
 
 
-def test_threads_take_each_turn_once() -> None:
-    model = Scripted({"*": [str(number) for number in range(200)]})
+def test_threads_take_each_turn_once(hasty_threads: None) -> None:
+    model = Scripted({"*": [str(number) for number in range(4000)]})
     with ThreadPoolExecutor(8) as threads:
-        texts = list(threads.map(lambda number: model.complete(ask(f"p{number}")).text, range(200)))
-    assert sorted(texts, key=int) == [str(number) for number in range(200)]
-    assert len(model.requests) == 200
+        texts = list(threads.map(lambda _: [model.complete(ask("p")).text for _ in range(100)], range(40)))
+    assert sorted(int(text) for part in texts for text in part) == list(range(4000))
+    assert len(model.requests) == 4000
