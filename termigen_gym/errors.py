@@ -16,7 +16,10 @@
     │   ├── VerifierCrashed   they were killed or could not be run, and left no reward
     │   └── VerifierTimeout   they did not end within their time limit
     ├── StoreError            an episode store is damaged or of another schema
-    ├── ModelError            a model endpoint or checkpoint failed
+    ├── ModelError            a model's endpoint, checkpoint or recording failed
+    │   ├── ModelRefused      the endpoint refuses what it is asked, and will again: key, address, name of the model
+    │   ├── ModelUnavailable  no attempt brought a reply; the run can be resumed
+    │   └── BudgetSpent       what may be spent on a model is spent
     ├── AgentError            there is no such agent, or it does not take the options it was given
     └── ActionError           an action outside the action space was given to ``step`` (also a ValueError)
 
@@ -91,7 +94,19 @@ class StoreError(TermigenError):
 
 
 class ModelError(TermigenError):
-    """A model endpoint or a checkpoint failed."""
+    """A model's endpoint, checkpoint or recording failed."""
+
+
+class ModelRefused(ModelError):
+    """The endpoint refuses what it is asked. Asking again won't help: the run must stop and be set right."""
+
+
+class ModelUnavailable(ModelError):
+    """No attempt brought a reply: the endpoint is down, overloaded or answers nonsense. The run can be resumed."""
+
+
+class BudgetSpent(ModelError):
+    """The tokens or dollars that a run may spend on its models are spent. It can be resumed with a larger budget."""
 
 
 class AgentError(TermigenError):
