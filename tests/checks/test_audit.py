@@ -8,6 +8,7 @@ import pytest
 
 from termigen_gym.catalog import Entry
 from termigen_gym.checks import AUDIT_CHECKS, Finding, Report, check_tasks
+from termigen_gym.checks.audit import commands_before_files
 from termigen_gym.sandbox.base import Engine
 from tests import samples
 from tests.conftest import COMMON_LINES
@@ -86,6 +87,35 @@ def passes(engine: Engine, tmp_path: Path, mode: str) -> None:
     assert figures["score"] == 1.0
     assert figures["mutants"] >= figures["valid"] >= 10
     assert Report.from_dict(report.to_dict()) == report
+
+
+@pytest.mark.parametrize(
+    ("recipe", "commands"),
+    [
+        ("FROM x\nRUN a\nCOPY b /\n", "FROM x\nRUN a"),
+        ("FROM x\n# why\n\nRUN a \\\n && b\nUSER y\nrun c\nCOPY d /\n", "FROM x\nRUN a \\\n && b\nUSER y\nrun c"),
+        ("FROM x\nCOPY b /\nRUN a\n", None),
+        ("FROM x\nADD b /\nRUN a\n", None),
+        ("FROM x\nRUN --mount=type=bind,target=/b a\n", None),
+        ("FROM x\nRUN <<EOF\na\nEOF\nCOPY b /\n", None),
+        ("ARG v=1\nFROM x:$v\nRUN a\n", None),
+        ("FROM x\nCOPY b /\n", None),
+    ],
+)
+def test_commands_that_files_can_not_change(recipe: str, commands: str | None) -> None:
+    assert commands_before_files(recipe) == commands
+
+
+def test_the_same_commands_are_run_from_nothing_once(one_engine: Engine, tmp_path: Path) -> None:
+    recipe = COMMON_LINES + "RUN true\nCOPY a /a\n"
+    for name in ("first", "second"):
+        samples.write_task(tmp_path / name, dockerfile=recipe, files={"environment/a": name})
+    entries = {name: Entry(name, "task", tmp_path / name) for name in ("first", "second")}
+    checks = {name: AUDIT_CHECKS[name] for name in ("load", "build", "rebuild")}
+    reports = check_tasks(entries, checks=checks, sandbox=one_engine.name, on_report=lambda report: None)
+    details = [report.checks["rebuild"].detail for report in reports]
+    assert all(report.ok for report in reports)
+    assert sum("which runs the same commands" in detail for detail in details) == 1
 
 
 WRONG_VARIANTS = """
