@@ -126,7 +126,15 @@ def assemble(
         workdir: where the agent begins.
     """
     tree: dict[str, bytes | str] = {
-        "task.toml": _config(name, category, difficulty, description, keywords, tools, artifacts),
+        "task.toml": task_toml(
+            name=name,
+            category=category,
+            difficulty=difficulty,
+            description=description,
+            keywords=keywords,
+            tools=tools,
+            artifacts=artifacts,
+        ),
         "instruction.md": instruction.strip() + "\n",
         "environment/Dockerfile": dockerfile(packages, workdir),
         "tests/test.sh": kit_file("test.sh"),
@@ -183,15 +191,17 @@ def between(rng: np.random.Generator, low: int, high: int) -> int:
     return int(rng.integers(low, high + 1))
 
 
-def _config(
+def task_toml(
+    *,
     name: str,
     category: str,
     difficulty: str,
     description: str,
     keywords: Sequence[str],
     tools: Sequence[str],
-    artifacts: Sequence[str],
+    artifacts: Sequence[str] = ("/app",),
 ) -> str:
+    """Return the text of a task.toml in the strictest mode: no network, tests in a sandbox of their own."""
     return f"""\
 schema_version = "1.4"
 artifacts = {json.dumps(list(artifacts))}
