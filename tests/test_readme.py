@@ -15,7 +15,10 @@ from termigen_gym.sandbox.base import Engine
 from tests import samples
 
 ROOT = Path(__file__).parent.parent
-TEXTS = {path: (ROOT / path).read_text() for path in ("README.md", "benchmarks/README.md", "docs/audit.md")}
+TEXTS = {
+    path: (ROOT / path).read_text()
+    for path in ("README.md", "benchmarks/README.md", "docs/audit.md", "docs/synthesis.md")
+}
 BLOCKS = [match for text in TEXTS.values() for match in re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)]
 PYTHON = [code for kind, code in BLOCKS if kind == "python"]
 COMMANDS = [
@@ -26,7 +29,8 @@ COMMANDS = [
     if line.startswith("$ ")
 ]
 # These need a GPU and a model's weights: their arguments are parsed, and that is all that can be tried everywhere.
-PARSED_ONLY = ("Qwen/", "--checkpoint")
+PARSED_ONLY = ("Qwen/", "--checkpoint", "--api-key-env")
+SETTING = re.compile(r"[A-Z_]+=")
 
 
 def run(argv: list[str], cwd: Path, **env: str) -> str:
@@ -60,16 +64,19 @@ def test_make_targets_exist(command: str) -> None:
 
 
 def runnable() -> list[str]:
-    return [c for c in COMMANDS if c.startswith("termigen ") and not any(part in c for part in PARSED_ONLY)]
+    ours = [c for c in COMMANDS if "termigen" in [word for word in shlex.split(c) if not SETTING.match(word)][:1]]
+    return [c for c in ours if not any(part in c for part in PARSED_ONLY)]
 
 
 def test_termigen_commands_run_in_order(tmp_path: Path) -> None:
     samples.write_task(tmp_path / "their-tasks" / "one")
     for command in runnable():
         words = shlex.split(command)
+        settings = dict(word.split("=", 1) for word in words if SETTING.match(word))
+        words = words[len(settings) :]
         if words[1] == "play" and "--agent" not in words:
             continue
-        run([sys.executable, "-c", "from termigen_gym.cli import main; main()", *words[1:]], tmp_path)
+        run([sys.executable, "-c", "from termigen_gym.cli import main; main()", *words[1:]], tmp_path, **settings)
     assert (tmp_path / "runs/first.messages.jsonl").stat().st_size > 1000
 
 
@@ -86,6 +93,7 @@ def test_the_other_commands_name_options_that_exist(command: str, tmp_path: Path
 
 
 def test_every_command_is_covered() -> None:
-    others = [c for c in COMMANDS if not c.startswith(("make ", "termigen ")) and not any(p in c for p in PARSED_ONLY)]
+    covered = [*runnable(), *(c for c in COMMANDS if c.startswith("make ") or any(p in c for p in PARSED_ONLY))]
+    others = [c for c in COMMANDS if c not in covered]
     bench = ".venv/bin/python benchmarks/latency.py"
     assert others == [f"{bench} --json", f"{bench} --peer harbor --harbor benchmarks/harbor_container.sh"]

@@ -12,10 +12,13 @@ from pathlib import Path
 from ..agents import Oracle
 from ..task import TaskPaths
 from .context import Context, Finding, finding
+from .evidence import of_episode
 
 _CPUS = "0.5"
 _ZONE = '"TGM-13:45"'
 """A time zone that needs no database: for much of a day it is another date there than in UTC."""
+
+_CONDITIONS = "The conditions: half a CPU, another time zone, and the tests in reverse order."
 
 _REVERSED = """\
 def pytest_collection_modifyitems(items):
@@ -25,13 +28,15 @@ def pytest_collection_modifyitems(items):
 
 def check_elsewhere(context: Context) -> Finding:
     """The solution earns 1 with half a CPU, in another time zone, and with pytest's tests in reverse order."""
-    problems = []
+    problems, evidence = [], []
     with _copy(context.entry.folder) as folder:
         for pick in context.sample:
-            reward = context.play(Oracle(), pick, folder=folder).reward
-            if reward != 1:
-                problems.append(f"{pick}: expected reward 1 under other conditions, found {reward}")
-    return finding(problems, f"reward 1 in {len(context.sample)} plays under other conditions")
+            episode = context.play(Oracle(), pick, folder=folder)
+            if episode.reward != 1:
+                problems.append(f"{pick}: expected reward 1 under other conditions, found {episode.reward}")
+                evidence += [_CONDITIONS, of_episode(episode)]
+    good = f"reward 1 in {len(context.sample)} plays under other conditions"
+    return finding(problems, good, evidence=evidence)
 
 
 @contextmanager

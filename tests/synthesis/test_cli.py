@@ -1,0 +1,84 @@
+"""``termigen synthesize``: what it refuses, what it leaves, and that an interrupted run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from termigen_gym.checks.manifest import read_manifest
+from termigen_gym.sandbox.base import Engine
+from termigen_gym.task import folder_digest
+from tests.endpoint import Endpoint, status
+
+MAIN = [sys.executable, "-c", "from termigen_gym.cli import main; main()", "synthesize"]
+
+
+def run(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*MAIN, *words], capture_output=True, text=True, check=False, env={**os.environ, **env})
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--author", "model"], "expected --model with --author model"),
+        (["--model", "x"], "expected --model with --author model, and only there"),
+        (["--author", "cassette"], "expected --cassette with --author cassette"),
+        (["--evolve", "rpn-make-graph"], "expected --author model or cassette beside it"),
+        (["--author", "model", "--model", "x", "--max-dollars", "1"], "expected --price beside it"),
+        (["--author", "model", "--model", "x", "--role", "cook=y"], "expected roles of seeds, proposer"),
+        (["--author", "model", "--model", "x", "--role", "judge"], "expected ROLE=MODEL, found 'judge'"),
+        (["--n", "0"], "greater than or equal to 1"),
+    ],
+)
+def test_what_can_not_be_meant_is_refused(words: list[str], told: str, tmp_path: Path) -> None:
+    done = run("--out", str(tmp_path / "out"), *words)
+    assert done.returncode == 2
+    assert told in " ".join(done.stderr.replace("│", " ").split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_endpoint_that_refuses_ends_the_run_with_a_word(tmp_path: Path) -> None:
+    with Endpoint([status(401)] * 4) as endpoint:
+        words = ["--author", "model", "--model", "x", "--base-url", endpoint.url, "--n", "1", "--in-flight", "1"]
+        done = run("--out", str(tmp_path), "--sandbox", "bubblewrap", *words)
+    assert done.returncode == 3
+    assert "401" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_is_killed_goes_on_and_makes_the_same(one_engine: Engine, tmp_path: Path) -> None:
+    """kill -9 in mid-run, then the same command; beside it a run that nothing interrupts."""
+    words = ["--sandbox", one_engine.name, "--n", "2", "--seed", "3", "--json"]
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+    process = subprocess.Popen(
+        [*MAIN, "--out", str(cut), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    journal = cut / "journal.jsonl"
+    deadline = time.monotonic() + 300
+    while not (journal.exists() and "examined" in journal.read_text()):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = run("--out", str(cut), *words)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["admitted"] == 2
+    again = run("--out", str(whole), *words)
+    assert again.returncode == 0, again.stderr
+    names = sorted(path.name for path in (cut / "tasks").iterdir())
+    assert names == sorted(path.name for path in (whole / "tasks").iterdir())
+    for id, made in read_manifest(cut / "MANIFEST.jsonl").items():
+        folder = cut / "tasks" / id.removeprefix("termigen/").removesuffix("-v0")
+        assert made.digest == folder_digest(folder) == folder_digest(whole / "tasks" / folder.name)
+    page = (cut / "index.html").read_text()
+    assert all(name in page for name in names)
+    assert "<svg" in page
+    assert json.loads((cut / "funnel.json").read_text())["stages"]["certified"] == 2
