@@ -19,7 +19,7 @@ MIN_MUTANTS = 30
 """Valid mutants of a task, where there are as many: commands are altered until there are."""
 
 _EDITED = 24
-_AT_A_TIME = 12
+_AT_A_TIME = 2
 
 
 class Rehearsal:
@@ -92,7 +92,8 @@ class Rehearsal:
         needed = {step: block for step, block in enumerate(self.blocks, start=1) if f"drop/{step}" in dropped}
         altered = of_commands(needed)
         while len(self.counted) < MIN_MUTANTS:
-            ways = list(itertools.islice(altered, _AT_A_TIME))
+            missing = MIN_MUTANTS - len(self.counted)
+            ways = list(itertools.islice(altered, max(missing, _AT_A_TIME)))
             if not ways:
                 return
             outcomes = yield [end.way(way) for way in ways]
