@@ -50,7 +50,8 @@ def discard(client: docker.APIClient, commits: set[str]) -> None:
     One that a container, or a later commit, is made from stays.
     """
     while commits:
-        removed = {name for name in commits if _removed(client, name)}
+        # A copy: a sandbox that is stopped by another thread may be making one.
+        removed = {name for name in tuple(commits) if _removed(client, name)}
         commits -= removed
         if not removed:
             return
