@@ -119,23 +119,19 @@ def _instruction(rng: np.random.Generator, world: World, layout: Layout) -> str:
     )
     rules = [
         f"It begins at the same place every time. `{verbs['go']} WAY` is a move; ways may be one-way, and the way "
-        f"back need not "
-        "be the opposite word.",
+        f"back need not be the opposite word.",
         f"After {world.most} moves it is brought back to the start before the next move; `{verbs['home']}` brings it "
-        f"back at "
-        "once and the moves count anew.",
+        f"back at once and the moves count anew.",
         f"`{verbs['search']}` shows what lies at a place; looking alone does not.",
         f"Some ways are locked. A code, used with `{verbs['open']} WAY CODE` at that place, unlocks a way until the "
-        f"program "
-        f"ends; what can be learned with `{verbs['read']}` says where a code is for.",
+        f"program ends; what can be learned with `{verbs['read']}` says where a code is for.",
     ]
     if world.panel_next:
         rules.append(
             f"One place has a {domain.device}. Pressing a button (`{verbs['press']} BUTTON`) lights a lamp: which "
             f"one, depends "
             "on the button and on the lamp before by fixed rules. Whenever you come to the place it is in its first "
-            "state again. "
-            "With one of the lamps it prints a strip."
+            "state again. With one of the lamps it prints a strip."
         )
     if layout.map_form == "jsonl":
         how = "one JSON object a line with `from`, `way` and `to`"
@@ -153,19 +149,16 @@ def _instruction(rng: np.random.Generator, world: World, layout: Layout) -> str:
     if world.panel_next:
         entries += (
             f"; `presses`: the list of buttons that makes the {domain.device} print when one comes to it, as short as "
-            f"can be; of "
-            "several the first, comparing button by button in byte order"
+            f"can be; of several the first, comparing button by button in byte order"
         )
     wanted = [
         f"`{out}/map.{layout.map_form}`: a line for each way out of each place, locked ones included: {how}; sorted "
-        f"by place, "
-        "then way, in byte order.",
+        f"by place, then way, in byte order.",
         f"`{out}/things.json`: {things}.",
         f"`{out}/session.txt`: the lines to be typed into a fresh session so that it ends in {world.goal}, without "
         f"`quit`: "
         f"`{verbs['go']} WAY` and `{verbs['open']} WAY CODE` lines only, each of them accepted by the program, with "
-        f"as few moves as "
-        "can be and no code that is not needed.",
+        f"as few moves as can be and no code that is not needed.",
         f"`{out}/report.json`: an object with {entries}.",
     ]
     return "\n\n".join(

@@ -256,8 +256,7 @@ def _session(world: World, layout: Layout) -> Step:
     go = world.verbs["go"]
     return Step(
         f"The path by which {world.goal} was found is a shortest one and has the codes in it; a fresh session shows "
-        f"whether it "
-        "gets there.",
+        f"whether it gets there.",
         f"jq -r --arg goal '{world.goal}' '.paths[$goal][]' /tmp/world.json > {target}\n"
         f"{{ cat {target}; echo quit; }} | {world.console} | tail -n 4",
         (

@@ -23,8 +23,7 @@ ASKED = {
     "worst_run": "the {run} with the most {session}s that do not conform; of several the first in byte order",
     "never_taken": "how many transitions of the specification no {session} took",
     "dead_ends": "the list, in byte order, of the states that can be reached, are not final and from which no final "
-    "state "
-    "can be reached, by transitions alone",
+    "state can be reached, by transitions alone",
     "busiest": "the transition that was taken most often, as state, space, event; of several the first in byte order",
     "lines": "an object from each {run} to the number of its lines that were taken as transitions",
 }
@@ -182,21 +181,18 @@ def _instruction(rng: np.random.Generator, machine: Machine, flaw: Flaw, layout:
     )
     rules = [
         f"Each {who} of each {run} begins in `initial`; the same name in two {run}s is two {who}s. A {run}'s events "
-        f"count in "
-        "the order of its lines.",
+        f"count in the order of its lines.",
         f"A state of `deadlines_ms` has to be left in time: an event that comes more than so many ms after the {who} "
         f"came "
         f"into the state is the violation `late` ({stay}; the time in the first state begins with the {who}'s first "
         f"event).",
         "An event for which the state has no transition is the violation `no-transition`.",
         f"An event of `limits` may be taken at most `most` times by a {who}, counted anew each time that it takes the "
-        f"event "
-        "`anew_after`; one more is the violation `limit`.",
+        f"event `anew_after`; one more is the violation `limit`.",
         "If an event is several of these, it is the first of them in this order. After its first violation a "
         f"{who} is over: none of its further lines is looked at, and the violating event is not taken.",
         f"A {who} without violation whose last state is in `final` is `ok`, otherwise `unfinished`. A final state may "
-        f"be "
-        "left if there is a transition.",
+        f"be left if there is a transition.",
     ]
     if layout.verdicts == "jsonl":
         how = f"one JSON object a line with `{run}`, `{who}`, `verdict`, `line` (a number) and `state`"
@@ -206,12 +202,10 @@ def _instruction(rng: np.random.Generator, machine: Machine, flaw: Flaw, layout:
     header = ", its header being line 1" if layout.traces == "csv" else ""
     wanted = [
         f"`{out}/verdicts.{layout.verdicts}`: {how}; by {run}, then by {who}, in byte order. The {run} is its file's "
-        f"name "
-        f"without suffix. The line is that of the violating event in the file, from 1{header}; where there is no "
+        f"name without suffix. The line is that of the violating event in the file, from 1{header}; where there is no "
         f"violation, "
         f"that of the {who}'s last event. The state is the one in which the {who} was before the violating event, or "
-        f"at "
-        "its end.",
+        f"at its end.",
         f"`{out}/unreachable.txt`: the states of the specification, one a line in byte order, that no sequence of "
         "transitions from `initial` reaches, whatever the limits and deadlines.",
         f"`{out}/counterexample.txt`: the specification is meant to ensure that {flaw.words}. It does not. Write the "

@@ -72,8 +72,7 @@ def _spec(layout: Layout) -> Step:
     }[layout.spec]
     return Step(
         "The transitions as a table, one a line: state, event, next state. That no pair is there twice means that "
-        "the machine "
-        "is deterministic.",
+        "the machine is deterministic.",
         f"{reading}\nwc -l /tmp/machine.tsv; cut -f1,2 /tmp/machine.tsv | uniq -d",
         (
             Slip(
@@ -112,8 +111,7 @@ def _events(machine: Machine, layout: Layout) -> Step:
         wrong = reading.replace(".jsonl)", ".json)").replace("*.jsonl", "*.json")
     return Step(
         f"All {machine.domain.run}s in one table with the line numbers that the verdicts need: {machine.domain.run}, "
-        f"line, ms, "
-        f"{who}, event. Lines keep their order.",
+        f"line, ms, {who}, event. Lines keep their order.",
         f"{reading}\nhead -n 3 /tmp/events.tsv; cut -f5 /tmp/events.tsv | sort | uniq -c | sort -rn",
         (
             Slip(
@@ -157,8 +155,7 @@ def _replay(rng: np.random.Generator, machine: Machine, layout: Layout) -> Step:
     tail = f"mkdir -p {layout.out}\n{write}\ncut -f3 /tmp/verdicts.tsv | sort | uniq -c"
     return Step(
         f"Now every {who} is replayed on its own, keyed by {run} and name, and stops at its first violation. What was "
-        f"taken I "
-        "note for the report.",
+        f"taken I note for the report.",
         f"{replay}\n{tail}",
         (
             Slip(
@@ -180,8 +177,7 @@ def _reach(rng: np.random.Generator, machine: Machine, layout: Layout) -> Step:
     one, two = machine.domain.ghosts
     return Step(
         "Which states can be reached is a matter of the graph alone: everything that a walk from the initial state "
-        "finds. The "
-        "rest, in byte order, is what I am asked for.",
+        "finds. The rest, in byte order, is what I am asked for.",
         f"{command}\ncat {layout.out}/unreachable.txt",
         (
             Slip(
@@ -192,8 +188,7 @@ def _reach(rng: np.random.Generator, machine: Machine, layout: Layout) -> Step:
                 f'grep -vxF "$(jq -r .initial /app/spec/rules.json)" /tmp/none > {layout.out}/unreachable.txt || true',
                 f"cat {layout.out}/unreachable.txt; grep -E '{one}|{two}' /tmp/machine.tsv",
                 f"{one} and {two} lead to one another, so each has a transition that leads to it, yet neither can be "
-                f"entered "
-                "from the initial state.",
+                f"entered from the initial state.",
                 [f"rm {layout.out}/unreachable.txt"],
             ),
         ),
@@ -205,8 +200,7 @@ def _search(flaw: Flaw, layout: Layout) -> Step:
     run = f"{heredoc('/tmp/search.py', program)}\npython3 /tmp/search.py"
     return Step(
         "For the property I search breadth first over pairs of state and what the property remembers. Events are "
-        "tried in byte "
-        "order, so the first hit is the shortest sequence, and of those the first.",
+        "tried in byte order, so the first hit is the shortest sequence, and of those the first.",
         f"{run}\ncat {layout.out}/counterexample.txt",
         (
             Slip(

@@ -145,23 +145,20 @@ def _wanted(world: World, key: str, value: str) -> list[str]:
         sep = "comma" if world.merged_form == "csv" else "tab"
         merged = (
             f"`{world.out}/merged.{world.merged_form}`: no header; a line for each {key} that is live in the result, "
-            f"in "
-            f"byte order of the {key}: {key}, {value}, {clock} ({written}), separated by one {sep}."
+            f"in byte order of the {key}: {key}, {value}, {clock} ({written}), separated by one {sep}."
         )
     what = "remaining versions" if world.mode == "vector" else "different contents of that version"
     deleted = "`(deleted)`" if world.mode == "vector" or not world.lost else "`(deleted)` or `(lost)`"
     conflicts = (
         f"`{world.out}/conflicts.txt`: a line for each {key} in conflict, in byte order: the {key}, how many {what} "
-        f"there "
-        f"are, and the {value} that results ({deleted} where none does), separated by one space."
+        f"there are, and the {value} that results ({deleted} where none does), separated by one space."
     )
     repair = (
         f"`{world.out}/repair/<replica>.txt` for each replica, also where there is nothing to do (then empty): a line "
         f"`put`, space, {key} for each {key} that is live in the result, unless the replica holds exactly one record "
         f"of it "
         f"and that has the resulting {value} and {clock}; a line `drop`, space, {key} for each {key} that is not live "
-        f"in "
-        f"the result and of which the replica holds a record that is no deletion. By {key} in byte order, whatever "
+        f"in the result and of which the replica holds a record that is no deletion. By {key} in byte order, whatever "
         f"the verb."
     )
     summary = (

@@ -99,8 +99,7 @@ RANKS: Mapping[str, str] = {
     "latest": "the one with the greatest `{written}`; of several the one whose `{value}` is first in byte order",
     "sum": "the one whose counters add up to most; of several the one whose `{value}` is first in byte order",
     "site": "the one whose `{site}` stands first in `/app/order.txt`; of several the one with the greatest "
-    "`{written}`, "
-    "of several still the one whose `{value}` is first in byte order",
+    "`{written}`, of several still the one whose `{value}` is first in byte order",
 }
 """How one of several live concurrent versions is chosen."""
 

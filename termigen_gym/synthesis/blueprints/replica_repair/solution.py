@@ -149,8 +149,7 @@ def _resolve(rng: np.random.Generator, world: World, glob: str) -> Step:
         ).replace("        top.pop(None, None)\n", "")
         thought = (
             "Now the rules, key by key: equal vectors are one version, ancestors go, and what is left decides. I do "
-            "it in "
-            "Python, where the comparison of two vectors is one line."
+            "it in Python, where the comparison of two vectors is one line."
         )
         key = world.domain.columns[0]
         slip = Slip(
@@ -161,8 +160,7 @@ def _resolve(rng: np.random.Generator, world: World, glob: str) -> Step:
             '{ print $2, ($7 == "yes" ? "deleted" : "live"), $3, $4, 1 }\' > /tmp/result.tsv',
             "awk -F'\\t' '{ print $2, $5, $4 }' /tmp/all.tsv | sort | uniq | head -n 24",
             "There are records with a later time whose counters are all lower, or neither higher nor lower: the "
-            "writers' clocks "
-            "differ, so only the vectors tell what descends from what.",
+            "writers' clocks differ, so only the vectors tell what descends from what.",
             ["rm -f /tmp/result.tsv"],
         )
     else:
@@ -177,8 +175,7 @@ def _resolve(rng: np.random.Generator, world: World, glob: str) -> Step:
         program = fill(QUORUM, weights=weights, lost=lost).replace("        support.pop(None, None)\n", "")
         thought = (
             "Now the rules, key by key: add up who holds exactly the same, take what has a majority, and fall back "
-            "only where "
-            "nothing has one."
+            "only where nothing has one."
         )
         slip = Slip(
             "analysis_error",
@@ -258,12 +255,10 @@ def _repairs(rng: np.random.Generator, world: World) -> Step:
                 f"right.",
                 f"awk -F'\\t' '$1 == \"{first}\" {{ print $2 }}' /tmp/all.tsv | LC_ALL=C sort -u > /tmp/have\n"
                 "awk -F'\\t' '$2 == \"live\" { print $1 }' /tmp/result.tsv | LC_ALL=C comm -13 /tmp/have - | sed "
-                "'s/^/put /' "
-                f"> {world.out}/repair/{first}.txt\ntest -e {world.out}/repair/{first}.txt && echo fine",
+                f"'s/^/put /' > {world.out}/repair/{first}.txt\ntest -e {world.out}/repair/{first}.txt && echo fine",
                 f"awk -F'\\t' '$1 == \"{first}\"' /tmp/plain.tsv | head -n 5; head -n 5 /tmp/result.tsv",
                 f"That a file is there says nothing: {first} has keys with outdated values or versions that the list "
-                f"leaves out, "
-                "and the other replicas have no list at all.",
+                f"leaves out, and the other replicas have no list at all.",
                 [f"rm -f {world.out}/repair/{first}.txt /tmp/have"],
             ),
         ),

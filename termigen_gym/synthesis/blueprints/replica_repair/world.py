@@ -96,15 +96,13 @@ class World:
         if self.mode == "quorum":
             return (
                 f"{lines} `{key}`, `{value}`, the whole numbers `epoch` and `seq`, and {gone}. A replica holds at "
-                f"most one "
-                f"record of a {key}."
+                f"most one record of a {key}."
             )
         by = f", `{site}` (the replica that wrote it)" if self.winner == "site" else ""
         return (
             f"{lines} `{key}`, `{value}`, {counters}, `{written}` (Unix time, by the writer's own clock){by}, {gone}. "
             f"A counter that is not there is 0, and some that are 0 are there. A replica may hold several records of "
-            f"a {key}: "
-            "concurrent versions that it could not order."
+            f"a {key}: concurrent versions that it could not order."
         )
 
     def rules(self) -> list[str]:
@@ -124,11 +122,9 @@ class World:
         bump = f" After a conflict the counter of `{self.coordinator}`, which settles it, is one higher than that."
         return [
             f"A version descends from another of its {key} if none of its counters is lower and at least one is "
-            f"higher. "
-            "Records with equal counters are the same version, wherever they are.",
+            f"higher. Records with equal counters are the same version, wherever they are.",
             f"Versions from which another one of the {key}, on any replica, descends are discarded. `{written}` plays "
-            f"no part "
-            "in that.",
+            f"no part in that.",
             f"If one version remains, it is the result, whether live or a deletion. If several remain, the {key} is in "
             f"conflict. {settled}",
             f"The vector of the result (`{clock}`) has for each replica the highest counter of the remaining versions, "
@@ -140,8 +136,7 @@ class World:
         if self.weighted:
             quorum = (
                 "hold it with the same content and whose weights in `/app/weights.csv` add up to more than half of "
-                "the sum "
-                "of all weights there"
+                "the sum of all weights there"
             )
             most = "whose holders' weights add up to most"
         else:
@@ -161,8 +156,7 @@ class World:
             )
         return [
             "The version of a record is `epoch` and `seq`; a higher epoch is higher, of equal epochs the higher seq. "
-            "The "
-            f"content is the `{value}` or that it is a deletion.",
+            f"The content is the `{value}` or that it is a deletion.",
             f"A version is committed if there are replicas that {quorum}.",
             f"Where there is a committed version of a {key}, that is the result, whether live or a deletion; "
             "higher versions that are not committed are rolled back.",

@@ -15,8 +15,7 @@ from .solution import Layout, calibration_columns, equivalents, solve
 
 ASKED = {
     "integral": "the integral over time in {out}·h by the trapezoidal rule over each two consecutive good readings "
-    "that are "
-    "at most {longest} min apart; what lies between others adds nothing (3 decimals)",
+    "that are at most {longest} min apart; what lies between others adds nothing (3 decimals)",
     "peak": "the highest value (3 decimals)",
     "peak_time": "when the highest value was measured, as `YYYY-MM-DDTHH:MM:SSZ`; of several times the first",
     "rejected": "an object from each reason above ({reasons}) to the number of lines that it rejected, 0 included",
@@ -167,9 +166,8 @@ def _instruction(rng: np.random.Generator, world: World, layout: Layout) -> str:
             f"Round only what is written, never what is computed with. The last digit has to be right: none of the "
             f"results is so "
             f"close to the middle between two roundings that the method matters. Leave the raw data as they are. "
-            f"(`{raw}` is what the {domain.sensor} gives, `{domain.unit}` what the reference shows, {domain.out} what "
-            f"we want; "
-            f"make `{out}` if it is not there.)",
+            f"(`{raw}` is what the {domain.sensor} gives, `{domain.unit}` what the reference shows, results are in "
+            f"{SHOWN[domain.out]}; make `{out}` if it is not there.)",
         ]
     )
 
@@ -197,8 +195,7 @@ def _data(world: World, layout: Layout) -> str:
     return (
         f"`{layout.place}` has the calibration points in any order: `sensor`, `run` (a number), `{domain.raw}`, "
         f"`{domain.unit}`{extra}. {where} Times are {time}; a reading is due every {world.step // 60} min. A missing "
-        f"reading is "
-        f"{missing}, or its line is not there. Lines are not always in order of time."
+        f"reading is {missing}, or its line is not there. Lines are not always in order of time."
     )
 
 
@@ -216,12 +213,10 @@ def _rules(world: World) -> list[str]:
     rules = [
         f"Calibration, for each sensor by itself: {FITS[world.fit].format(raw=raw, unit=unit)}. {points}",
         f"Duplicates: of several lines of a sensor with the same time the {'last' if world.later_counts else 'first'} "
-        f"one in "
-        "the file counts, even if its reading is missing; the others are rejected as `duplicate`.",
+        f"one in the file counts, even if its reading is missing; the others are rejected as `duplicate`.",
         "Lines whose reading is missing are rejected as `missing`.",
         f"Readings whose `{raw}` is below {raw_text(world.low, '')} or above {raw_text(world.high, '')} are rejected "
-        f"as `range`; "
-        "both limits are still good.",
+        f"as `range`; both limits are still good.",
     ]
     if world.spike is not None:
         rules.append(
@@ -235,8 +230,7 @@ def _rules(world: World) -> list[str]:
     if world.stuck is not None:
         rules.append(
             f"Stuck values: where {world.stuck} or more consecutive ones of what is then left have exactly the same "
-            f"`{raw}`, all "
-            "but the first of them are rejected as `stuck`."
+            f"`{raw}`, all but the first of them are rejected as `stuck`."
         )
     rules.append(
         f"What is left are the good readings. Their value is the calibrated {unit}, {convert}, which is in "
@@ -266,10 +260,8 @@ def _results(world: World, layout: Layout) -> list[str]:
         f"`{out}/daily.{layout.daily}`: {how}; for each sensor and each UTC day on which it has a line, whether good "
         f"or not, by "
         f"sensor, then by day. `day` is `YYYY-MM-DD`, `n` the number of good readings; mean, lowest and highest value "
-        f"in "
-        f"{SHOWN[domain.out]} to 3 decimals, but {none} on days with fewer good readings than {world.coverage} % of "
-        f"the "
-        f"{world.slots} that are due.",
+        f"in {SHOWN[domain.out]} to 3 decimals, but {none} on days with fewer good readings than {world.coverage} % of "
+        f"the {world.slots} that are due.",
         f"`{out}/summary.json`: an object from each sensor to an object with {entries}.",
     ]
 

@@ -34,8 +34,7 @@ DOMAINS = (
     ),
     Domain(
         "ice-core", "Thermistors in a glacier borehole logged through the melt season and came back from the bath "
-        "with their "
-        "calibration runs.", "thermistor",
+        "with their calibration runs.", "thermistor",
         ("t05", "t10", "t20", "t40", "t80", "t95"), "ratio", "degc", "kelvin", "1", "273.15", 12,
     ),
     Domain(

@@ -160,8 +160,7 @@ def _lines(world: World, layout: Layout) -> Step:
         wrong = command.replace(f"-F{sep} ", "-F';' ")
     return Step(
         "All series in one table, in the order of their lines, which decides between duplicates: instrument, Unix "
-        "time, raw "
-        "reading or NA.",
+        "time, raw reading or NA.",
         f"{command}\nwc -l /tmp/lines.tsv\n"
         "awk '{ n[$1]++ } $3 == \"NA\" { m[$1]++ } END { for (k in n) print k, n[k], m[k] + 0 }' /tmp/lines.tsv",
         (
@@ -250,8 +249,7 @@ def _daily(rng: np.random.Generator, world: World, layout: Layout) -> Step:
     }[layout.daily]
     return Step(
         f"Days are counted in UTC, and one with fewer than {max(least, 1)} readings shows its count only. Days "
-        f"without any good "
-        "reading must not drop out.",
+        f"without any good reading must not drop out.",
         f"{command}\n{write}\nhead -n 5 {target}",
         (
             Slip(

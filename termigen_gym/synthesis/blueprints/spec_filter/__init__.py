@@ -82,8 +82,7 @@ def _instruction(rng: np.random.Generator, domain: Domain, tool: Tool, path: str
     )
     general = [
         "Without a FILE it reads standard input; otherwise the files, as one text in the given order, each of which "
-        "ends with a "
-        "newline. All is UTF-8, and each line that is printed ends with a newline.",
+        "ends with a newline. All is UTF-8, and each line that is printed ends with a newline.",
         "Options come before files. An option that there is not or that lacks its value, a file that can't be read"
         + (
             ", or a definition that is not `NAME=VALUE` with a name of the letters a to z"
@@ -98,15 +97,13 @@ def _instruction(rng: np.random.Generator, domain: Domain, tool: Tool, path: str
             f"{domain.story} {please}{left}",
             f"## {tool.name} {tool.usage}",
             tool.about + " It is an executable file, in any language that this machine has, and works for any user "
-            "and from any "
-            "current directory.",
+            "and from any current directory.",
             numbered([*tool.rules, *general]),
             "## Samples",
             "Run it on the samples, too: "
             + " and ".join(f"`/app/samples/{name}.txt`" for name in tool.samples)
             + " on standard input, with the arguments in the file of the same name with `.args` (one a line, maybe "
-            "none). Leave what "
-            "it prints on standard output in "
+            "none). Leave what it prints on standard output in "
             + " and ".join(f"`/app/out/{name}.txt`" for name in tool.samples)
             + ". We will run it on other input.",
         ]
@@ -208,8 +205,7 @@ def _steps(tool: Tool, path: str, *, drafted: bool) -> list[Step]:
         ),
         Step(
             "I write it anew, in Python, one function for each part of the specification. What can't be read has to "
-            "be noticed "
-            "before anything is printed.",
+            "be noticed before anything is printed.",
             write,
             (
                 _slip("analysis_error", tool.flaws[0], write, path),

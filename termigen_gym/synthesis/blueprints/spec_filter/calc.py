@@ -116,8 +116,7 @@ def _rules(calc: Calc) -> list[str]:
             "arguments with a comma between them. `^` binds most and from the right, then the sign `-` (so that `-2 "
             "^ 2` is "
             "negative; an exponent may have a sign), then `*`, `/`, `%`, then `+` and `-`, these two levels from the "
-            "left. "
-            "Spaces may be anywhere between these."
+            "left. Spaces may be anywhere between these."
         )
     else:
         form = (
@@ -129,13 +128,11 @@ def _rules(calc: Calc) -> list[str]:
         f"A `{calc.comment}` and what follows it on its line is a comment. Lines with nothing else but spaces are "
         f"skipped.",
         f"A line `NAME {calc.assign} EXPRESSION` gives a name a value and prints nothing; any other line is an "
-        f"expression and "
-        "prints its value. A name is one or more of the letters a to z"
+        f"expression and prints its value. A name is one or more of the letters a to z"
         ", but not the word of a function.",
         form,
         f"Numbers are whole and not negative; {digits}. (No value, intermediate ones included, will be above {LIMIT} "
-        f"or below "
-        f"-{LIMIT}.)",
+        f"or below -{LIMIT}.)",
         f"`/` rounds {round_to}; `a % b` is `a - b * (a / b)` with that division. An exponent must be from 0 to 20."
         + (" `gcd` is never negative; of 0 and 0 it is 0." if "gcd" in calc.functions else ""),
         "A line that is not of this form prints `error: syntax`. Otherwise operands are evaluated before their "

@@ -45,8 +45,7 @@ _JOIN = {
 _OPTIONS = {
     "m": "`-m TEXT`: is printed for a field that a record does not have; without it nothing is.",
     "k": "`-k FIELD`: records are printed in byte order of that field's value, where a missing one is the empty "
-    "text; equal ones "
-    "stay in the order of the input.",
+    "text; equal ones stay in the order of the input.",
     "c": "`-c`: the number of records that were printed, a line of its own, comes after the records and before the "
     "errors.",
     "u": "`-u`: of records whose printed lines are the same only the first is printed (and counted).",
@@ -283,14 +282,11 @@ def _rules(form: Form) -> list[str]:
     )
     return [
         f"Lines that begin with `{form.comment}` are comments and are passed over wherever they stand. Lines of "
-        f"nothing but spaces "
-        "and tabs separate records; several in a row do as one does.",
+        f"nothing but spaces and tabs separate records; several in a row do as one does.",
         f"A line of a record is `NAME{form.colon}VALUE`, split at the first `{form.colon}`; spaces and tabs around "
-        f"name and value "
-        f"do not belong to them. {case} If a field comes twice in a record, {_JOIN[form.twice]}.",
+        f"name and value do not belong to them. {case} If a field comes twice in a record, {_JOIN[form.twice]}.",
         "A line that begins with a space or a tab goes on with the value of the line before it: one space and the "
-        "line's text "
-        "without the spaces and tabs around it are added to that value, for each such line."
+        "line's text without the spaces and tabs around it are added to that value, for each such line."
         + (" One that goes on with a value that does not count is passed over too." if form.twice == "first" else ""),
         f"A record is wrong if it has a line without `{form.colon}`, or with an empty name, or one that goes on with "
         f"nothing because "

@@ -260,8 +260,7 @@ def _rules(style: Style) -> list[str]:
         "`-d NAME=VALUE` gives a name a value; `-v VALUES` reads a file with such a line for each, in which blank "
         "lines and those "
         "that begin with `#` are passed over. The value is everything after the first `=`, as it stands. What comes "
-        "later on the "
-        "command line replaces what came before, whichever of the two it is.",
+        "later on the command line replaces what came before, whichever of the two it is.",
         f"Filters are applied from left to right. `or:TEXT`: TEXT, if what it is given is empty or the name has no "
         f"value (TEXT has "
         f"no `{pipe}` and no `{closing}` in it); {filters}. N is one or more digits. Other filters have no `:`.",
@@ -270,8 +269,7 @@ def _rules(style: Style) -> list[str]:
         "in its place. (A word that is no filter's is of this form if it has no `:`.) Otherwise placeholders are "
         "looked at from left "
         "to right, and the first that fails decides: `error: unknown NAME` for a name that has no value, unless one "
-        "of its filters "
-        "is `or`; after that `error: filter WORD` for its first filter that there is not.",
+        "of its filters is `or`; after that `error: filter WORD` for its first filter that there is not.",
         *(_OPTIONS[letter] for letter in style.letters),
     ]
 

@@ -38,56 +38,48 @@ DOMAINS = (
         "observatory", "The observatory prepares its observing lists with command-line filters, and the night crew "
         "needs a new one.",
         "obs", ("altitude", "exposure", "filter", "frames", "gain", "seeing"),
-        ("Vega", "dome", "flat "
-        "field", "Dusk", "M 31"),
+        ("Vega", "dome", "flat field", "Dusk", "M 31"),
     ),
     Domain(
         "bakery", "A bakery computes its batches in plain text, and the script that did it was lost with a laptop.",
         "dough", ("flour", "salt", "starter", "loaves", "minutes", "trays"),
-        ("Rye", "spelt", "Long "
-        "proof", "crust", "oven 2"),
+        ("Rye", "spelt", "Long proof", "crust", "oven 2"),
     ),
     Domain(
         "railway", "The railway's timetable desk pipes its notes through little programs, and this one never got "
         "written.",
         "track", ("platform", "delay", "coaches", "speed", "stops", "crew"),
-        ("Express", "junction", "Night "
-        "train", "depot", "Bay 3"),
+        ("Express", "junction", "Night train", "depot", "Bay 3"),
     ),
     Domain(
         "theatre", "The stage management of a theatre keeps its cue sheets as text and wants them processed the same "
         "way everywhere.",
         "cue", ("scene", "lamp", "level", "fade", "channel", "seconds"),
-        ("Curtain", "blackout", "Act "
-        "two", "fly bar", "Encore"),
+        ("Curtain", "blackout", "Act two", "fly bar", "Encore"),
     ),
     Domain(
         "foundry", "The foundry's shop-floor terminals show what a filter makes of the melt records, and it has to "
         "be replaced.",
         "melt", ("copper", "zinc", "tin", "heat", "mould", "shift"),
-        ("Bronze", "ingot", "Second "
-        "pour", "slag", "crucible"),
+        ("Bronze", "ingot", "Second pour", "slag", "crucible"),
     ),
     Domain(
         "orchard", "The fruit growers' association shares its picking sheets by mail and runs them through one "
         "agreed program.",
         "pick", ("bins", "rows", "trees", "ladders", "crew", "acres"),
-        ("Cox", "windfall", "Late "
-        "frost", "cider", "Block 7"),
+        ("Cox", "windfall", "Late frost", "cider", "Block 7"),
     ),
     Domain(
         "clinic", "The clinic's supply room has its lists in text files, and the consultant who wrote their tool has "
         "retired.",
         "stock", ("gauze", "beds", "doses", "gloves", "trolley", "ward"),
-        ("Sterile", "single", "Cold "
-        "chain", "refill", "Room 12"),
+        ("Sterile", "single", "Cold chain", "refill", "Room 12"),
     ),
     Domain(
         "museum", "The museum's labels and inventories are made from text by filters, and one specification is "
         "waiting for its program.",
         "label", ("crate", "room", "height", "width", "loan", "frames"),
-        ("Fragile", "bronze", "On "
-        "loan", "vitrine", "Hall 9"),
+        ("Fragile", "bronze", "On loan", "vitrine", "Hall 9"),
     ),
 )  # fmt: skip
 """People with text files."""
