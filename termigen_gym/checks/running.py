@@ -11,9 +11,10 @@ from ..catalog import Entry
 from ..env import TerminalEnv
 from ..errors import BuildError, EngineMissing, TaskError, TermigenError
 from ..executor import Job, run_jobs
-from .audit import check_image, check_instruction, check_offline, check_rebuild
+from .audit import check_image, check_instruction, check_offline
 from .context import Check, Context, Finding, Report
 from .elsewhere import check_elsewhere
+from .rebuild import check_rebuild
 from .soundness import (
     check_build,
     check_echo,

@@ -181,7 +181,7 @@ class _Run:
     def _settle(self, made: _Made) -> None:
         ended, draft = made.ended, made.draft
         if ended.outcome == "admitted" and draft is not None and made.report is not None:
-            if why := self.verdicts.against(draft):
+            if why := self._taken(draft) or self.verdicts.against(draft):
                 ended = replace(ended, outcome="refused", why=why)
             else:
                 copy_draft(draft, self._folder.tasks)
@@ -190,6 +190,13 @@ class _Run:
         if ended.outcome != "admitted":
             self._keep_fallen(ended, draft)
         self._folder.end(ended)
+
+    def _taken(self, draft: Draft) -> str:
+        """Say where another task has the draft's name; the same one may be there since before a crash."""
+        folder = self._folder.tasks / draft.name
+        if not folder.exists() or Draft.of(folder).digest == draft.digest:
+            return ""
+        return f"another task is called {draft.name}"
 
     def _certify(self, draft: Draft, report: Report) -> None:
         entry = Entry(draft.name, "task", self._folder.tasks / draft.name)

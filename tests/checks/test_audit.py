@@ -8,7 +8,7 @@ import pytest
 
 from termigen_gym.catalog import Entry
 from termigen_gym.checks import AUDIT_CHECKS, Finding, Report, check_tasks
-from termigen_gym.checks.audit import commands_before_files
+from termigen_gym.checks.rebuild import commands_before_files
 from termigen_gym.sandbox.base import Engine
 from tests import samples
 from tests.conftest import COMMON_LINES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import threading
@@ -157,6 +158,20 @@ def test_the_same_task_is_not_admitted_twice(tmp_path: Path) -> None:
     assert funnel.falls == {"refused": 1}
     assert not any(name.startswith("task-1 ") for name in examiner.examined), "it is refused before it is played"
     assert "like task-0" in (tmp_path / "fallen/task-1/why.txt").read_text()
+
+
+def test_a_name_is_taken_once(tmp_path: Path) -> None:
+    class Namesakes(Scripted):
+        def make(self, slot: Slot) -> Making:
+            making = super().make(slot)
+            draft = next(making)
+            with contextlib.suppress(StopIteration):
+                making.send((yield Draft("one-name", draft.files) if slot.index < 2 else draft))
+
+    funnel = run(tmp_path, Namesakes(), n=2)
+    assert (funnel.admitted, funnel.falls) == (2, {"refused": 1})
+    assert TOPICS[0] in (tmp_path / "tasks/one-name/instruction.md").read_text()
+    assert "another task is called one-name" in (tmp_path / "fallen/one-name/why.txt").read_text()
 
 
 def test_the_order_in_which_tasks_are_done_does_not_matter(tmp_path: Path) -> None:
