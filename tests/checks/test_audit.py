@@ -116,6 +116,7 @@ def test_the_same_commands_are_run_from_nothing_once(one_engine: Engine, tmp_pat
     details = [report.checks["rebuild"].detail for report in reports]
     assert all(report.ok for report in reports)
     assert sum("which runs the same commands" in detail for detail in details) == 1
+    assert sum("above our common layer, which was built from nothing today" in detail for detail in details) == 1
 
 
 WRONG_VARIANTS = """
