@@ -28,8 +28,9 @@ COMMANDS = [
     for line in text.splitlines()
     if line.startswith("$ ")
 ]
-# These need a GPU and a model's weights: their arguments are parsed, and that is all that can be tried everywhere.
-PARSED_ONLY = ("Qwen/", "--checkpoint", "--api-key-env")
+# These need a GPU, a model's weights or many minutes: their arguments are parsed, and that is all that can be tried
+# everywhere.
+PARSED_ONLY = ("Qwen/", "--checkpoint", "--api-key-env", "--n 20")
 SETTING = re.compile(r"[A-Z_]+=")
 
 

@@ -16,7 +16,8 @@ from ..errors import SandboxError
 from .daemon import daemon
 
 _NAMES = "termigen-snapshot"
-_PODMANS_NOT_FOUND = "64-byte hexadecimal"
+_GONE = ("64-byte hexadecimal", "unrecognized image ID")
+"""How Podman says that there is no such image, and Docker that another request removed it meanwhile."""
 
 
 def commit(client: docker.APIClient, container: str, room: int) -> str:
@@ -62,7 +63,7 @@ def _removed(client: docker.APIClient, name: str) -> bool:
         with contextlib.suppress(docker.errors.NotFound):
             client.remove_image(name)
     except docker.errors.APIError as error:
-        if _PODMANS_NOT_FOUND in str(error.explanation):
+        if any(words in str(error.explanation) for words in _GONE):
             return True
         if error.status_code != requests.codes.conflict:
             raise
