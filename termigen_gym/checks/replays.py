@@ -26,6 +26,7 @@ LOOK_EVERY_S = 5.0
 
 _FIRST_LIMIT_S = 600.0
 _PATIENCE = 3
+_WAITS = 3
 _INTERRUPTS = ("\x03", "\x03", "\x1c")
 _TRIES = 3
 
@@ -156,11 +157,17 @@ class Stage:
         return self._verdicts[key]
 
     def _run(self, command: str) -> bool:
-        """Run a command to its end, if need be one that comes early; return whether the prompt is back."""
+        """Run a command to its end, if need be one that comes early; return whether the prompt is back.
+
+        A wait that is over before its time means that the program waits for somebody to type, and nobody will.
+        """
         deadline = time.monotonic() + self._limit_s
         *_, info = self._env.step(command)
-        while info["state"] == "running" and time.monotonic() < deadline:
+        waits = 0
+        while info["state"] == "running" and time.monotonic() < deadline and waits < _WAITS:
+            began = time.monotonic()
             *_, info = self._env.step("")
+            waits = waits + 1 if time.monotonic() - began < LOOK_EVERY_S / 2 else 0
         for key in _INTERRUPTS:
             if info["state"] == "running":
                 *_, info = self._env.step(key)
