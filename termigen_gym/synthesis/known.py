@@ -35,6 +35,13 @@ class Verdicts:
         with self._lock:
             self._known.add(draft.name, *_texts(draft))
 
+    def alike(self, draft: Draft, other: Draft) -> bool:
+        """Return whether two drafts are the same task, as far as can be told from the two alone."""
+        pair = Known()
+        pair.add(other.name, *_texts(other))
+        near = pair.nearest(*_texts(draft))
+        return near is not None and near[1] >= self._limit
+
     def against(self, draft: Draft) -> str:
         """Return why a draft is not wanted, "" where nothing speaks against it."""
         with self._lock:

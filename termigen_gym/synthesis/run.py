@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -100,6 +101,7 @@ class _SlotJob:
             draft = next(making)
             while True:
                 drafts += 1
+                self._run.wait_for_earlier(slot.index, draft)
                 if why := self._run.verdicts.against(draft):
                     return _Made(ended("refused", why=why), draft)
                 report = self._run.examine(slot.index, draft)
@@ -114,7 +116,7 @@ class _SlotJob:
             making.close()
 
     def close(self) -> None:
-        self._run.examiner.close()
+        self._run.close()
 
 
 class _Run:
@@ -143,6 +145,9 @@ class _Run:
         self._on_change = on_change
         self._next = self._begun = len(folder.ended)
         self._waiting: dict[int, _Made] = {}
+        self._settled = threading.Condition()
+        self._under_way: dict[int, Draft] = {}
+        self._closed = False
         for ended in folder.ended.values():
             if ended.outcome == "admitted":
                 verdicts.add(Draft.of(folder.tasks / ended.name))
@@ -161,6 +166,22 @@ class _Run:
         self._begun += len(indices)
         return [_SlotJob(self._slots(index), self) for index in indices]
 
+    def wait_for_earlier(self, slot: int, draft: Draft) -> None:
+        """Return once no earlier slot is under way whose draft is the same task: it may be admitted, this one not."""
+        with self._settled:
+            self._under_way[slot] = draft
+            while not self._closed and any(
+                earlier < slot and self.verdicts.alike(draft, other) for earlier, other in self._under_way.items()
+            ):
+                self._settled.wait()
+
+    def close(self) -> None:
+        """End what is under way. Called from another thread."""
+        with self._settled:
+            self._closed = True
+            self._settled.notify_all()
+        self.examiner.close()
+
     def examine(self, slot: int, draft: Draft) -> Report:
         """Examine a draft, unless that was done before."""
         report = self._folder.report(slot, draft.digest)
@@ -174,6 +195,9 @@ class _Run:
         self._waiting[made.ended.slot] = made
         while (due := self._waiting.pop(self._next, None)) is not None:
             self._settle(due)
+            with self._settled:
+                self._under_way.pop(self._next, None)
+                self._settled.notify_all()
             self._next += 1
             self._on_change(self.funnel)
         return self.more()

@@ -152,9 +152,10 @@ def test_what_falls_is_kept_with_the_reason_and_another_takes_its_place(tmp_path
     assert funnel.stages["oracle"] == funnel.stages["certified"] == 3
 
 
-def test_the_same_task_is_not_admitted_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_the_same_task_is_not_admitted_twice(in_flight: int, tmp_path: Path) -> None:
     examiner = Examiner()
-    funnel = run(tmp_path, Scripted(topics={1: 0}), n=3, examiner=examiner, in_flight=1)
+    funnel = run(tmp_path, Scripted(topics={1: 0}), n=3, examiner=examiner, in_flight=in_flight)
     assert funnel.falls == {"refused": 1}
     assert not any(name.startswith("task-1 ") for name in examiner.examined), "it is refused before it is played"
     assert "like task-0" in (tmp_path / "fallen/task-1/why.txt").read_text()
