@@ -8,8 +8,6 @@ import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
 _BLANK = re.compile(r"@([a-z_]+)@")
 
 _PRELUDE = '''\
@@ -36,16 +34,6 @@ def lines(path):
 '''
 
 
-def chance(rng: np.random.Generator, percent: int) -> bool:
-    """Return True in so many of a hundred cases."""
-    return int(rng.integers(100)) < percent
-
-
-def hexes(rng: np.random.Generator, digits: int) -> str:
-    """Return a random hexadecimal number."""
-    return "".join("0123456789abcdef"[int(digit)] for digit in rng.integers(16, size=digits))
-
-
 def fill(text: str, **values: object) -> str:
     """Return a text with each ``@name@`` in it replaced.
 
@@ -59,16 +47,6 @@ def listed(items: Iterable[str], word: str = "and") -> str:
     """Return items as a sentence lists them, each in backticks."""
     *first, last = [f"`{item}`" for item in items]
     return f"{', '.join(first)} {word} {last}" if first else last
-
-
-def bullets(items: Iterable[str]) -> str:
-    """Return a Markdown list."""
-    return "\n".join(f"- {item}" for item in items)
-
-
-def numbered(items: Iterable[str]) -> str:
-    """Return a numbered Markdown list."""
-    return "\n".join(f"{number}. {item}" for number, item in enumerate(items, start=1))
 
 
 def rows_text(rows: Iterable[Sequence[object]], separator: str) -> str:

@@ -6,7 +6,7 @@ A blueprint draws a world, what is asked about it, and a solution that is right 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 from typing import TypeVar
@@ -189,6 +189,26 @@ def sample(rng: np.random.Generator, items: Sequence[T], count: int) -> list[T]:
 def between(rng: np.random.Generator, low: int, high: int) -> int:
     """Return a whole number from `low` to `high`, both included."""
     return int(rng.integers(low, high + 1))
+
+
+def chance(rng: np.random.Generator, percent: int) -> bool:
+    """Return True in so many of a hundred cases."""
+    return int(rng.integers(100)) < percent
+
+
+def hexes(rng: np.random.Generator, digits: int = 4) -> str:
+    """Return a random hexadecimal number of so many digits."""
+    return "".join("0123456789abcdef"[int(digit)] for digit in rng.integers(16, size=digits))
+
+
+def bullets(items: Iterable[str]) -> str:
+    """Return a Markdown list."""
+    return "\n".join(f"- {item}" for item in items)
+
+
+def numbered(items: Iterable[str]) -> str:
+    """Return a numbered Markdown list."""
+    return "\n".join(f"{number}. {item}" for number, item in enumerate(items, start=1))
 
 
 def task_toml(

@@ -38,16 +38,6 @@ _STORED = 65535
 _SQLITE_VERSION = struct.pack(">I", 3040001)
 
 
-def chance(rng: np.random.Generator, percent: int) -> bool:
-    """Return True in so many of a hundred cases."""
-    return int(rng.integers(100)) < percent
-
-
-def hexes(rng: np.random.Generator, digits: int = 4) -> str:
-    """Return a random hexadecimal number."""
-    return "".join("0123456789abcdef"[int(digit)] for digit in rng.integers(16, size=digits))
-
-
 def fill(template: str, **values: object) -> str:
     """Return a template with each ``@NAME@`` replaced; code in it needs no braces doubled.
 

@@ -49,16 +49,6 @@ def same(found, want):
 """How the tests of these blueprints begin; ``expected.json`` lies beside them."""
 
 
-def chance(rng: np.random.Generator, percent: int) -> bool:
-    """Return True in so many of a hundred cases."""
-    return int(rng.integers(100)) < percent
-
-
-def hexes(rng: np.random.Generator, digits: int) -> str:
-    """Return a random hexadecimal number of so many digits."""
-    return "".join("0123456789abcdef"[int(digit)] for digit in rng.integers(16, size=digits))
-
-
 def shuffled(rng: np.random.Generator, items: Sequence[T]) -> list[T]:
     """Return the items in a random order."""
     return [items[int(index)] for index in rng.permutation(len(items))]
@@ -72,16 +62,6 @@ def table(rows: Iterable[Sequence[object]], sep: str = ",") -> str:
 def json_lines(rows: Iterable[object]) -> str:
     """Return one JSON value a line."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-def bullets(items: Iterable[str]) -> str:
-    """Return a Markdown list."""
-    return "\n".join(f"- {item}" for item in items)
-
-
-def numbered(items: Iterable[str]) -> str:
-    """Return a numbered Markdown list."""
-    return "\n".join(f"{number}. {item}" for number, item in enumerate(items, start=1))
 
 
 def fill(template: str, **words: object) -> str:

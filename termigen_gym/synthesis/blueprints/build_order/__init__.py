@@ -7,8 +7,8 @@ import hashlib
 import numpy as np
 
 from ...draft import Draft
-from ..drawing import expected_file, hexes, tests_text
-from ..kit import COMMON, Blueprint, Other, assemble, pick, sample
+from ..drawing import expected_file, tests_text
+from ..kit import COMMON, Blueprint, Other, assemble, hexes, pick, sample
 from .case import Case
 from .draw import draw_case
 from .steps import solution

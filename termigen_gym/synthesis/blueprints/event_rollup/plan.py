@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kit import between, pick, sample
-from ..pieces import chance
+from ..kit import between, chance, pick, sample
 from .domains import DOMAINS, Domain
 
 RAW = ("id", "subject", "kind", "zone", "value", "at", "got")

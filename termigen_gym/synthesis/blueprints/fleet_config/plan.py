@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..kit import between, pick, sample
-from ..pieces import chance
+from ..kit import between, chance, pick, sample
 from .domains import DOMAINS, Domain
 
 LAYERS = ("defaults", "role", "site", "host")

@@ -7,8 +7,8 @@ import json
 import numpy as np
 
 from ...draft import Draft
-from ..kit import COMMON, Blueprint, Other, assemble, pick, sample
-from ..scribe import TESTS_HEAD, bullets, hexes
+from ..kit import COMMON, Blueprint, Other, assemble, bullets, hexes, pick, sample
+from ..scribe import TESTS_HEAD
 from .solution import Layout, equivalents, solve
 from .words import DOMAINS
 from .world import World, draw_world, sealed

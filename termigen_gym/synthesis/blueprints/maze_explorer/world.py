@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..kit import between, pick, sample
-from ..scribe import chance, fill, hexes, shuffled
+from ..kit import between, chance, hexes, pick, sample
+from ..scribe import fill, shuffled
 from .words import PROGRAM, VERBS, Domain
 
 

@@ -8,8 +8,8 @@ import json
 import numpy as np
 
 from ...draft import Draft
-from ..kit import COMMON, Blueprint, assemble
-from ..pieces import TEST_HEAD, fill, hexes
+from ..kit import COMMON, Blueprint, assemble, hexes
+from ..pieces import TEST_HEAD, fill
 from .draw import draw
 from .files import expected, files, instruction
 from .plan import Plan, solve

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..kit import between, pick, sample
-from ..pieces import PEOPLE, chance
+from ..kit import between, chance, pick, sample
+from ..pieces import PEOPLE
 from .domains import DOMAINS, Domain
 from .plan import DATES, REASONS, Plan, Raw, Source
 

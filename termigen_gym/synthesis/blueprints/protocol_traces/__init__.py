@@ -8,8 +8,8 @@ from collections import Counter
 import numpy as np
 
 from ...draft import Draft
-from ..kit import COMMON, Blueprint, Other, assemble, between, pick, sample
-from ..scribe import TESTS_HEAD, bullets, chance, hexes, json_lines, numbered, shuffled, table
+from ..kit import COMMON, Blueprint, Other, assemble, between, bullets, chance, hexes, numbered, pick, sample
+from ..scribe import TESTS_HEAD, json_lines, shuffled, table
 from .domains import DOMAINS
 from .machine import Entry, Flaw, Machine, Verdict, draw_flaw, draw_machine, draw_run, judge
 from .solution import Layout, equivalents, solve

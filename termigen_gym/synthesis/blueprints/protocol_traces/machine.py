@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..kit import between, pick, sample
-from ..scribe import chance, shuffled
+from ..kit import between, chance, pick, sample
+from ..scribe import shuffled
 from .domains import Domain
 
 

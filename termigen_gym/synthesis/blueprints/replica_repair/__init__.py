@@ -7,8 +7,8 @@ import json
 import numpy as np
 
 from ...draft import Draft
-from ..kit import COMMON, Blueprint, Other, assemble, between, pick, sample
-from ..scribe import TESTS_HEAD, bullets, chance, hexes, json_lines, numbered, shuffled, table
+from ..kit import COMMON, Blueprint, Other, assemble, between, bullets, chance, hexes, numbered, pick, sample
+from ..scribe import TESTS_HEAD, json_lines, shuffled, table
 from .domains import DOMAINS, RANKS, SUMMARY
 from .draw import quorum_world, vector_world
 from .solution import equivalents, slips_and_steps

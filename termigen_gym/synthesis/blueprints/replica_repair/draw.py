@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..kit import between, pick, sample
-from ..scribe import chance, hexes, shuffled
+from ..kit import between, chance, hexes, pick, sample
+from ..scribe import shuffled
 from .world import Version, World
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..scribe import chance, shuffled
+from ..kit import chance
+from ..scribe import shuffled
 from .domains import RANKS, Domain
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kit import between, pick, sample
-from ..pieces import chance, gzipped, hexes
+from ..kit import between, chance, hexes, pick, sample
+from ..pieces import gzipped
 from .domains import DOMAINS, Domain
 
 _SIZES = {"easy": (3, 6), "medium": (4, 9), "hard": (5, 9)}

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..drawing import chance
-from ..kit import between, pick, sample
+from ..kit import between, chance, pick, sample
 from .case import Case, Link, Query
 from .worlds import REGIONS, Region
 

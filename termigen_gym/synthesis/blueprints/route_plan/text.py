@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..drawing import bullets, listed
-from ..kit import pick, sample
+from ..drawing import listed
+from ..kit import bullets, pick, sample
 from .case import Case
 
 _FORMS = {"csv": "comma-separated with a header", "tsv": "tab-separated with a header", "jsonl": "a JSON object a line"}

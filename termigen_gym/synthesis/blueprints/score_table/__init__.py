@@ -7,8 +7,8 @@ import hashlib
 import numpy as np
 
 from ...draft import Draft
-from ..drawing import bullets, expected_file, hexes, listed, tests_text
-from ..kit import COMMON, Blueprint, Other, assemble, pick, sample
+from ..drawing import expected_file, listed, tests_text
+from ..kit import COMMON, Blueprint, Other, assemble, bullets, hexes, pick, sample
 from .case import Case, neglected
 from .draw import draw_case
 from .evaluation import evaluate

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..drawing import chance
-from ..kit import between, pick, sample
+from ..kit import between, chance, pick, sample
 from .case import OBJECTIVES, Case, Item, Rules, neglected
 from .evaluation import TieError, evaluate
 from .worlds import BENCHES, Bench

@@ -7,8 +7,8 @@ import json
 import numpy as np
 
 from ...draft import Draft
-from ..kit import COMMON, Blueprint, Other, assemble, between, pick, sample
-from ..scribe import TESTS_HEAD, bullets, chance, hexes, json_lines, numbered, shuffled, table
+from ..kit import COMMON, Blueprint, Other, assemble, between, bullets, chance, hexes, numbered, pick, sample
+from ..scribe import TESTS_HEAD, json_lines, shuffled, table
 from .domains import DOMAINS, FITS, SHOWN
 from .series import Line, World, draw_points, draw_series, iso, raw_text, wanted
 from .solution import Layout, calibration_columns, equivalents, solve

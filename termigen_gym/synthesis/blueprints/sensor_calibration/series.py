@@ -10,8 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..kit import between, pick, sample
-from ..scribe import chance
+from ..kit import between, chance, pick, sample
 from .domains import Domain
 
 

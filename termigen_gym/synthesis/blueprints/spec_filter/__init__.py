@@ -9,8 +9,8 @@ import numpy as np
 
 from ....episode import PerturbationKind
 from ...draft import Draft
-from ..kit import COMMON, Blueprint, Other, Slip, Step, assemble, pick
-from ..scribe import chance, fill, heredoc, hexes, numbered
+from ..kit import COMMON, Blueprint, Other, Slip, Step, assemble, chance, hexes, numbered, pick
+from ..scribe import fill, heredoc
 from .calc import make_calc
 from .records import make_records
 from .template import make_template

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kit import pick, sample
-from ..scribe import chance, fill
+from ..kit import chance, pick, sample
+from ..scribe import fill
 from .calc_lines import LIMIT, Calc, draw_case
 from .calc_program import CODE, INFIX, POSTFIX, PROGRAM
 from .tool import MAIN, Domain, Flaw, Tool

@@ -8,8 +8,8 @@ from math import gcd
 
 import numpy as np
 
-from ..kit import between, pick
-from ..scribe import chance, shuffled
+from ..kit import between, chance, pick
+from ..scribe import shuffled
 from .tool import Case
 
 LIMIT = 10**9

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kit import between, pick, sample
-from ..scribe import chance, fill
+from ..kit import between, chance, pick, sample
+from ..scribe import fill
 from .template_program import PROGRAM, READ
 from .tool import MAIN, Case, Domain, Flaw, Tool
 

@@ -8,8 +8,8 @@ import json
 import numpy as np
 
 from ...draft import Draft
-from ..drawing import chance, expected_file, fill, hexes, tests_text
-from ..kit import COMMON, Blueprint, Other, assemble, pick, sample
+from ..drawing import expected_file, fill, tests_text
+from ..kit import COMMON, Blueprint, Other, assemble, chance, hexes, pick, sample
 from .case import Case, draw_case
 from .slips import other_ways, wrong_ways
 from .steps import solution

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from ..drawing import chance, gzipped, hexes, rows_text
-from ..kit import between, pick, sample
+from ..drawing import gzipped, rows_text
+from ..kit import between, chance, hexes, pick, sample
 from .worlds import TROVES, Trove
 
 FIELDS = (

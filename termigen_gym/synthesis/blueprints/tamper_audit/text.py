@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..drawing import bullets, fill, listed, numbered
-from ..kit import pick
+from ..drawing import fill, listed
+from ..kit import bullets, numbered, pick
 from .case import Case
 
 _ALGORITHMS = {"sha256": "SHA-256", "sha1": "SHA-1", "md5": "MD5"}
