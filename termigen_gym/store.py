@@ -11,9 +11,7 @@ over it, and the next writer moves it aside.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 
 from .episode import SCHEMA, Episode
 from .errors import StoreError
+from .lines import Lines
 
 
 class EpisodeStore:
@@ -36,7 +35,7 @@ class EpisodeStore:
         self.path = self.folder / "episodes.jsonl"
         self.torn_path = self.folder / "episodes.torn"
         self.run_path = self.folder / "run.json"
-        self._descriptor: int | None = None
+        self._lines: Lines | None = None
         self._lock = threading.Lock()
 
     # Reading
@@ -84,19 +83,8 @@ class EpisodeStore:
         """
         line = (episode.to_json() + "\n").encode("utf-8", "surrogatepass")
         with self._lock:
-            descriptor = self._open()
-            before = os.fstat(descriptor).st_size
-            try:
-                written = os.write(descriptor, line)
-                os.fsync(descriptor)
-            except OSError as error:
-                os.ftruncate(descriptor, before)
-                raise StoreError(f"{self.path}: expected to write {len(line)} bytes: {error}") from None
-            if written != len(line):
-                os.ftruncate(descriptor, before)
-                raise StoreError(
-                    f"{self.path}: expected to write {len(line)} bytes, only {written} went: is the disk full?"
-                )
+            lines = self._open()
+        lines.append(line)
 
     def bind(self, plan: Mapping[str, Any]) -> None:
         """Say what the run is: the first call writes run.json, later ones must say the same.
@@ -105,22 +93,18 @@ class EpisodeStore:
             StoreError: the folder holds a run of another plan; names what differs.
         """
         self.open()
-        wanted = {"schema": SCHEMA, **json.loads(json.dumps(plan))}
-        if self.run_path.exists():
-            self._refuse_other(wanted)
-        elif any(self):
+        if not self.run_path.exists() and any(self):
             raise StoreError(
                 f"{self.folder}: expected an empty folder or a run with run.json, found episodes without one"
             )
-        else:
-            write_whole(self.run_path, json.dumps(wanted, indent=2) + "\n")
+        bind_run(self.run_path, {"schema": SCHEMA, **plan})
 
     def close(self) -> None:
         """Let go of the folder. Idempotent; a later `append` takes it again."""
         with self._lock:
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
+            if self._lines is not None:
+                self._lines.close()
+                self._lines = None
 
     def __enter__(self) -> EpisodeStore:
         return self
@@ -130,56 +114,55 @@ class EpisodeStore:
     ) -> None:
         self.close()
 
-    def _open(self) -> int:
-        if self._descriptor is not None:
-            return self._descriptor
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise StoreError(f"{self.folder}: expected a folder to write to: {error}") from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise StoreError(
-                f"{self.folder}: expected no other writer, found one at work; wait for it to end or use another folder"
-            ) from None
-        try:
-            self._cut_torn_line(descriptor)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        self._descriptor = descriptor
-        return descriptor
+    def _open(self) -> Lines:
+        if self._lines is None:
+            lines = Lines(self.path)
+            try:
+                self._set_aside(lines)
+            except BaseException:
+                lines.close()
+                raise
+            self._lines = lines
+        return self._lines
 
-    def _cut_torn_line(self, descriptor: int) -> None:
-        size = os.fstat(descriptor).st_size
-        end = _last_newline(descriptor, size) + 1
-        if end == size:
+    def _set_aside(self, lines: Lines) -> None:
+        if not (torn := lines.torn()):
             return
         try:
-            with self.torn_path.open("ab") as torn:
-                torn.write(os.pread(descriptor, size - end, end) + b"\n")
+            with self.torn_path.open("ab") as file:
+                file.write(torn + b"\n")
         except OSError as error:
-            raise StoreError(f"{self.torn_path}: expected to keep {size - end} bytes of a torn line: {error}") from None
-        os.ftruncate(descriptor, end)
-        os.fsync(descriptor)
+            raise StoreError(f"{self.torn_path}: expected to keep {len(torn)} bytes of a torn line: {error}") from None
+        lines.cut()
 
-    def _refuse_other(self, wanted: Mapping[str, Any]) -> None:
-        try:
-            found = json.loads(self.run_path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{self.run_path}: expected the plan of a run as JSON: {error}") from None
-        if not isinstance(found, dict):
-            raise StoreError(f"{self.run_path}: expected the plan of a run as a JSON object, found {found!r}")
-        differs = [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
-        if differs:
-            each = "; ".join(f"{key} was {_brief(found.get(key))}, now {_brief(wanted.get(key))}" for key in differs)
-            raise StoreError(
-                f"{self.folder}: expected the arguments that this run was begun with, found others: {each}. "
-                "Resume with the same arguments or use another folder"
-            )
+
+def bind_run(path: Path, plan: Mapping[str, Any]) -> None:
+    """Say what a run is: the first call writes its run.json, later ones must say the same.
+
+    Args:
+        path: of run.json.
+        plan: JSON values.
+
+    Raises:
+        StoreError: the run was begun with another plan; names what differs.
+    """
+    wanted = json.loads(json.dumps(plan))
+    if not path.exists():
+        write_whole(path, json.dumps(wanted, indent=2) + "\n")
+        return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: expected the plan of a run as JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise StoreError(f"{path}: expected the plan of a run as a JSON object, found {found!r}")
+    differs = [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
+    if differs:
+        each = "; ".join(f"{key} was {_brief(found.get(key))}, now {_brief(wanted.get(key))}" for key in differs)
+        raise StoreError(
+            f"{path.parent}: expected the arguments that this run was begun with, found others: {each}. "
+            "Resume with the same arguments or use another folder"
+        )
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -200,19 +183,6 @@ def write_whole(path: Path, text: str) -> None:
 def _brief(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def _last_newline(descriptor: int, size: int) -> int:
-    """Return the offset of the last newline, -1 where there is none; reads from the end."""
-    chunk = 1 << 16
-    end = size
-    while end > 0:
-        start = max(end - chunk, 0)
-        at = os.pread(descriptor, end - start, start).rfind(b"\n")
-        if at >= 0:
-            return start + at
-        end = start
-    return -1
 
 
 def _read(path: Path) -> Iterator[Episode]:

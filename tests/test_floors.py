@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "termigen_gym"
 
 FLOORS: dict[str, int] = {
     "errors": 0,
+    "lines": 0,
     "extras": 0,
     "text": 0,
     "screen": 0,
@@ -49,7 +50,7 @@ FLOORS: dict[str, int] = {
 }
 # Floors on which modules may import each other, in this order only: task before family and so on.
 ORDER_WITHIN = (
-    ("errors", "text", "screen", "spaces"),
+    ("errors", "lines", "text", "screen", "spaces"),
     ("task", "episode", "family", "catalog", "solution"),
     ("critic", "start", "env", "vector", "wrappers", "conformance"),
     ("agents", "play"),

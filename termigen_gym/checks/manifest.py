@@ -110,8 +110,17 @@ def read_manifest(path: Path) -> dict[str, Certificate]:
     return found
 
 
+def add_to_manifest(path: Path, passed: Iterable[Certificate]) -> None:
+    """Put certificates in place of older ones of the same ids.
+
+    Raises:
+        TaskError: the file that is there is malformed.
+    """
+    _write(path, read_manifest(path) | {certificate.id: certificate for certificate in passed})
+
+
 def update_manifest(path: Path, passed: Iterable[Certificate], failed: Iterable[Entry] = ()) -> None:
-    """Put certificates in place of older ones of the same ids, and take away those of tasks that failed or are gone.
+    """`add_to_manifest`, and take away the certificates of our own tasks that failed or are gone.
 
     Raises:
         TaskError: the file that is there is malformed.
@@ -119,4 +128,8 @@ def update_manifest(path: Path, passed: Iterable[Certificate], failed: Iterable[
     held = read_manifest(path) | {certificate.id: certificate for certificate in passed}
     known = {env_id(entry.name) for entry in entries().values() if is_own(entry)}
     kept = known - {env_id(entry.name) for entry in failed}
-    write_whole(path, "".join(held[id].to_line() for id in sorted(held) if id in kept))
+    _write(path, {id: certificate for id, certificate in held.items() if id in kept})
+
+
+def _write(path: Path, held: Mapping[str, Certificate]) -> None:
+    write_whole(path, "".join(held[id].to_line() for id in sorted(held)))

@@ -11,9 +11,7 @@ twice; `drifted` tells which requests were not those that had been recorded.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import threading
 from collections import defaultdict
 from pathlib import Path
@@ -21,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import ModelError
+from ..lines import Lines
 from .base import ChatModel, Reply, Request
 
 SCHEMA = 1
@@ -85,11 +84,10 @@ class Recorder:
         self._path = Path(path)
         self._lock = threading.Lock()
         self._asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._descriptor: int | None = _open_alone(self._path)
+        self._lines = Lines(self._path, ModelError)
         try:
             self._tape = _Tape(self._path)
-            if os.fstat(self._descriptor).st_size > self._tape.end:
-                os.ftruncate(self._descriptor, self._tape.end)
+            self._lines.cut()
         except BaseException:
             self.close()
             raise
@@ -112,10 +110,7 @@ class Recorder:
 
     def close(self) -> None:
         """Let go of the file. Idempotent; replies that are not recorded yet are refused afterwards."""
-        with self._lock:
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
+        self._lines.close()
 
     def __enter__(self) -> Recorder:
         return self
@@ -136,42 +131,29 @@ class Recorder:
         if self._messages:
             call["messages"] = request.to_dict()["messages"]
         line = json.dumps(call).encode() + b"\n"
+        start = self._lines.append(line)
         with self._lock:
-            if self._descriptor is None:
-                raise ModelError(f"{self._path}: expected to record {request.purpose!r}, found the recorder closed")
-            before = os.fstat(self._descriptor).st_size
-            try:
-                written = os.write(self._descriptor, line)
-                os.fsync(self._descriptor)
-            except OSError as error:
-                os.ftruncate(self._descriptor, before)
-                raise ModelError(f"{self._path}: expected to write {len(line)} bytes: {error}") from None
-            if written != len(line):
-                os.ftruncate(self._descriptor, before)
-                raise ModelError(
-                    f"{self._path}: expected to write {len(line)} bytes, only {written} went: is the disk full?"
-                )
-            self._tape.add(call, before, len(line))
+            self._tape.add(call, start, len(line))
 
 
 class _Tape:
     """Where in the file each purpose is; replies stay on the disk, since there may be many.
 
     Attributes:
-        end: of the last whole line when it was opened, in bytes.
         model: of the first line; "" where there is none.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.end = 0
         self.model = ""
         self.drifted: set[str] = set()
         self._places: dict[str, tuple[int, int]] = {}
         try:
             with path.open("rb") as file:
+                end = 0
                 for number, line in enumerate(file, start=1):
-                    self._take(number, line)
+                    self._take(number, line, end)
+                    end += len(line)
         except OSError as error:
             raise ModelError(f"{path}: expected a recording: {error}") from None
 
@@ -194,7 +176,7 @@ class _Tape:
             self.drifted.add(request.purpose)
         return Reply.from_dict(call["reply"])
 
-    def _take(self, number: int, line: bytes) -> None:
+    def _take(self, number: int, line: bytes, start: int) -> None:
         if not line.endswith(b"\n"):
             # Only what a recorder may have left is passed over, and cut off by the next: not somebody's other file.
             if not (line.startswith(_BEGINNING) or _BEGINNING.startswith(line)):
@@ -206,8 +188,7 @@ class _Tape:
             raise ModelError(f"{self.path}, line {number}: {error}") from None
         if call["purpose"] in self._places:
             raise ModelError(f"{self.path}, line {number}: expected each purpose once, found {call['purpose']!r} again")
-        self.add(call, self.end, len(line))
-        self.end += len(line)
+        self.add(call, start, len(line))
 
 
 def _call(line: bytes) -> dict[str, Any]:
@@ -224,19 +205,3 @@ def _call(line: bytes) -> dict[str, Any]:
             raise ModelError(f"expected {name}, of type str, found {type(call.get(name)).__name__}")
     Reply.from_dict(call.get("reply") or {})
     return call
-
-
-def _open_alone(path: Path) -> int:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise ModelError(f"{path}: expected a recording to write to: {error}") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise ModelError(
-            f"{path}: expected no other recorder, found one at work; wait for it to end or record to another file"
-        ) from None
-    return descriptor

@@ -133,10 +133,9 @@ def evidence_of(report: Report) -> Evidence | None:
     return None
 
 
-def copy_draft(draft: Draft, parent: Path) -> Path:
-    """Write a draft as a folder of its name below `parent`, whole or not at all; one that is there is replaced."""
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=parent) as top:
+def copy_draft(draft: Draft, folder: Path) -> None:
+    """Write a draft as a folder, whole or not at all; one that is there is replaced."""
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder.parent) as top:
         made = draft.write(Path(top))
-        target = parent / draft.name
-        shutil.rmtree(target, ignore_errors=True)
-        return made.rename(target)
+        shutil.rmtree(folder, ignore_errors=True)
+        made.rename(folder)

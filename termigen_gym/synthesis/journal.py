@@ -1,20 +1,20 @@
 """What a run of `termigen synthesize` has done so far, on the disk as it comes: it goes on from there after a crash.
 
-OUT/
-run.json         what the run was asked for; going on with something else is refused
-journal.jsonl    examinations and ends of slots, a line each
-calls.jsonl      every reply of a model that was paid for (`termigen_gym.llm.Recorder`)
-tasks/<id>/      the admitted tasks; TERMIGEN_ENVS=OUT registers them
-fallen/<id>/     drafts that did not hold, and why.txt
-MANIFEST.jsonl   the certificates of the admitted
-funnel.json, index.html    the account of the run
+    OUT/
+      run.json            what the run was asked for; going on with something else is refused
+      journal.jsonl       examinations and ends of slots, a line each
+      calls.jsonl         every reply of a model that was paid for (`termigen_gym.llm.Recorder`)
+      tasks/<id>/         the admitted tasks; TERMIGEN_ENVS=OUT registers them
+      fallen/<slot>-<id>/ drafts that did not hold, and why.txt
+      MANIFEST.jsonl      the certificates of the admitted
+      funnel.json, index.html    the account of the run
+
+One process at a time holds the folder.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -23,7 +23,8 @@ from typing import Any, Literal
 
 from ..checks import Report
 from ..errors import StoreError
-from ..store import write_whole
+from ..lines import Lines
+from ..store import bind_run
 
 SCHEMA = 1
 
@@ -67,16 +68,11 @@ class RunFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.tasks, self.fallen = folder / "tasks", folder / "fallen"
-        self._path = folder / "journal.jsonl"
-        self._lock = threading.Lock()
-        for made in (folder, self.tasks, self.fallen):
+        for made in (self.tasks, self.fallen):
             made.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._descriptor)
-            raise StoreError(f"{folder}: expected to be the one process that writes here, found another") from None
+        self._lock = threading.Lock()
+        self._lines = Lines(folder / "journal.jsonl")
+        self._lines.cut()
         self.ended: dict[int, Ended] = {}
         self._reports: dict[tuple[int, str], Report] = {}
         for row in self._rows():
@@ -98,18 +94,7 @@ class RunFolder:
         Raises:
             StoreError: the folder holds a run that was asked for something else; names what differs.
         """
-        path = self.folder / "run.json"
-        wanted = {"schema": SCHEMA, **json.loads(json.dumps(wish))}
-        if not path.exists():
-            write_whole(path, json.dumps(wanted, indent=2) + "\n")
-            return
-        held = json.loads(path.read_text(encoding="utf-8"))
-        for key in sorted(wanted.keys() | held.keys()):
-            if wanted.get(key) != held.get(key):
-                raise StoreError(
-                    f"{path}: {key}: expected {held.get(key)!r}, as the run in this folder has it, found "
-                    f"{wanted.get(key)!r}; give the same, or another --out"
-                )
+        bind_run(self.folder / "run.json", {"schema": SCHEMA, **wish})
 
     def report(self, slot: int, digest: str) -> Report | None:
         """Return what was found on a draft before."""
@@ -128,34 +113,19 @@ class RunFolder:
 
     def close(self) -> None:
         """Let go of the folder."""
-        os.close(self._descriptor)
+        self._lines.close()
 
     def _add(self, row: Mapping[str, Any]) -> None:
-        line = (json.dumps(row) + "\n").encode()
         with self._lock:
-            before = os.fstat(self._descriptor).st_size
-            try:
-                written = os.write(self._descriptor, line)
-                os.fsync(self._descriptor)
-            except OSError as error:
-                os.ftruncate(self._descriptor, before)
-                raise StoreError(f"{self._path}: expected to write {len(line)} bytes: {error}") from None
-            if written != len(line):
-                os.ftruncate(self._descriptor, before)
-                raise StoreError(f"{self._path}: expected to write {len(line)} bytes, only {written} went")
+            self._lines.append((json.dumps(row) + "\n").encode())
             self._take(row)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        """Read what is there; a last line without an end is what a crash left of it, and goes."""
-        data = self._path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            os.ftruncate(self._descriptor, whole)
-        for number, line in enumerate(data[:whole].splitlines(), start=1):
+        for number, line in enumerate(self._lines.path.read_bytes().splitlines(), start=1):
             try:
                 yield json.loads(line)
             except json.JSONDecodeError as error:
-                raise StoreError(f"{self._path}: line {number}: expected JSON, found {error}") from None
+                raise StoreError(f"{self._lines.path}: line {number}: expected JSON, found {error}") from None
 
     def _take(self, row: Mapping[str, Any]) -> None:
         if row["event"] == "examined":

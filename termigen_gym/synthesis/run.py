@@ -10,7 +10,7 @@ from typing import Any
 
 from ..catalog import Entry
 from ..checks import AUDIT_CHECKS, Report
-from ..checks.manifest import Certificate, read_manifest
+from ..checks.manifest import Certificate, add_to_manifest
 from ..executor import Job, run_jobs
 from ..store import write_whole
 from ..task import folder_digest
@@ -208,7 +208,7 @@ class _Run:
             if why := self._taken(draft) or self.verdicts.against(draft):
                 ended = replace(ended, outcome="refused", why=why)
             else:
-                copy_draft(draft, self._folder.tasks)
+                copy_draft(draft, self._folder.tasks / draft.name)
                 self._certify(draft, made.report)
                 self.verdicts.add(draft)
         if ended.outcome != "admitted":
@@ -231,12 +231,13 @@ class _Run:
             engine=self.examiner.engine,
             date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         )
-        held = {**read_manifest(self._folder.manifest), certificate.id: certificate}
-        write_whole(self._folder.manifest, "".join(held[id].to_line() for id in sorted(held)))
+        add_to_manifest(self._folder.manifest, [certificate])
 
     def _keep_fallen(self, ended: Ended, draft: Draft | None) -> None:
         """Keep what did not hold where people can read it."""
-        parent = self._folder.fallen
-        folder = parent / f"slot-{ended.slot:05d}" if draft is None else copy_draft(draft, parent)
-        folder.mkdir(exist_ok=True)
+        folder = self._folder.fallen / "-".join([f"{ended.slot:05d}", *([draft.name] if draft else [])])
+        if draft is None:
+            folder.mkdir(exist_ok=True)
+        else:
+            copy_draft(draft, folder)
         write_whole(folder / "why.txt", f"{ended.outcome}: {ended.stage}\n{ended.why}\n")

@@ -115,7 +115,7 @@ def test_a_cassette_needs_a_file_and_a_recorder_none(tmp_path: Path) -> None:
     record(tmp_path / "empty.jsonl")
     assert Cassette(tmp_path / "empty.jsonl").name == "cassette"
     (tmp_path / "file").touch()
-    with pytest.raises(ModelError, match="expected a recording to write to"):
+    with pytest.raises(ModelError, match="expected a file to write to"):
         Recorder(ECHO, tmp_path / "file" / "calls.jsonl")
 
 
@@ -201,12 +201,12 @@ def test_a_full_disk_leaves_nothing_of_the_call(tmp_path: Path) -> None:
 def test_a_second_recorder_is_refused_until_the_first_is_done(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     with Recorder(ECHO, path) as model:
-        with pytest.raises(ModelError, match="expected no other recorder, found one at work"):
+        with pytest.raises(ModelError, match="expected no other writer, found one at work"):
             Recorder(ECHO, path)
         model.complete(ask("a"))
         assert Cassette(path).complete(ask("a")).text == "to a"  # reading needs no lock
     record(path, "b")
-    with pytest.raises(ModelError, match="found the recorder closed"):
+    with pytest.raises(ModelError, match="expected an open file, found it closed"):
         model.complete(ask("c"))
 
 

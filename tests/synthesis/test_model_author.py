@@ -509,7 +509,7 @@ def test_the_admitted_are_tasks_with_certificates_of_what_they_are(ran: Ran) -> 
 def test_what_fell_is_kept_with_the_reason(ran: Ran) -> None:
     lost = [ended for ended in ran.ended.values() if ended.outcome != "admitted"]
     for ended in lost:
-        folder = ran.out / "fallen" / (ended.name or f"slot-{ended.slot:05d}")
+        folder = ran.out / "fallen" / "-".join(part for part in (f"{ended.slot:05d}", ended.name) if part)
         assert ended.why in (folder / "why.txt").read_text()
     assert len(list((ran.out / "fallen").iterdir())) == len(lost)
 

@@ -145,9 +145,9 @@ def test_what_falls_is_kept_with_the_reason_and_another_takes_its_place(tmp_path
     funnel = run(tmp_path, Scripted({0: ["oracle", "oracle"], 2: [""]}), n=3)
     assert (funnel.admitted, funnel.slots) == (3, 5)
     assert funnel.falls == {"oracle": 1, "proposal": 1}
-    assert (tmp_path / "fallen/task-0/why.txt").read_text() == "fallen: oracle\nit was tried often enough\n"
-    assert (tmp_path / "fallen/slot-00002/why.txt").read_text() == "fallen: proposal\nnobody likes it\n"
-    assert "oracle" in (tmp_path / "fallen/task-0/instruction.md").read_text()
+    assert (tmp_path / "fallen/00000-task-0/why.txt").read_text() == "fallen: oracle\nit was tried often enough\n"
+    assert (tmp_path / "fallen/00002/why.txt").read_text() == "fallen: proposal\nnobody likes it\n"
+    assert "oracle" in (tmp_path / "fallen/00000-task-0/instruction.md").read_text()
     assert funnel.stages["null"] == 4
     assert funnel.stages["oracle"] == funnel.stages["certified"] == 3
 
@@ -158,7 +158,7 @@ def test_the_same_task_is_not_admitted_twice(in_flight: int, tmp_path: Path) -> 
     funnel = run(tmp_path, Scripted(topics={1: 0}), n=3, examiner=examiner, in_flight=in_flight)
     assert funnel.falls == {"refused": 1}
     assert not any(name.startswith("task-1 ") for name in examiner.examined), "it is refused before it is played"
-    assert "like task-0" in (tmp_path / "fallen/task-1/why.txt").read_text()
+    assert "like task-0" in (tmp_path / "fallen/00001-task-1/why.txt").read_text()
 
 
 def test_a_name_is_taken_once(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_name_is_taken_once(tmp_path: Path) -> None:
     funnel = run(tmp_path, Namesakes(), n=2)
     assert (funnel.admitted, funnel.falls) == (2, {"refused": 1})
     assert TOPICS[0] in (tmp_path / "tasks/one-name/instruction.md").read_text()
-    assert "another task is called one-name" in (tmp_path / "fallen/one-name/why.txt").read_text()
+    assert "another task is called one-name" in (tmp_path / "fallen/00001-one-name/why.txt").read_text()
 
 
 def test_the_order_in_which_tasks_are_done_does_not_matter(tmp_path: Path) -> None:
@@ -260,12 +260,12 @@ def test_an_ended_run_asks_nobody(tmp_path: Path) -> None:
 def test_a_folder_belongs_to_one_process_and_one_wish(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.bind({"author": "families", "seed": 1})
-    with pytest.raises(StoreError, match="expected to be the one process"):
+    with pytest.raises(StoreError, match="expected no other writer"):
         RunFolder(tmp_path)
     folder.close()
     again = RunFolder(tmp_path)
     again.bind({"author": "families", "seed": 1})
-    with pytest.raises(StoreError, match="seed: expected 1, as the run in this folder has it, found 2"):
+    with pytest.raises(StoreError, match="seed was 1, now 2"):
         again.bind({"author": "families", "seed": 2})
     again.close()
     (tmp_path / "journal.jsonl").write_text('{"event"\n')
