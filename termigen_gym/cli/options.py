@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import sys
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..catalog import Entry, entries, find
 from ..errors import TaskError
 from ..registration import env_id, task_name
+
+if TYPE_CHECKING:
+    from ..cluster import Cluster
 
 
 class SandboxName(StrEnum):
@@ -84,6 +88,19 @@ def entry_named(text: str) -> Entry:
     if Path(text).is_dir() and text not in entries():
         return find(str(Path(text).resolve()))
     return find(task_name(text))
+
+
+@contextlib.contextmanager
+def cluster_at(address: str) -> Iterator[Cluster]:
+    """Use a Ray cluster; what Ray itself has to say goes to standard error, where it can't get into a result.
+
+    Raises:
+        TermigenError: there is none.
+    """
+    from ..cluster import Cluster
+
+    with contextlib.redirect_stdout(sys.stderr), Cluster(address) as cluster:
+        yield cluster
 
 
 @contextlib.contextmanager

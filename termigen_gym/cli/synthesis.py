@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..catalog import entries
-from .options import Json, Sandbox, SandboxName, Seed, Workers, entry_named, usage_errors
+from .options import Json, Sandbox, SandboxName, Seed, Workers, cluster_at, entry_named, usage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..plan import Progress
     from ..synthesis.casting import Endpoint
     from ..synthesis.coverage import Subject
+    from ..synthesis.examine import Examines
     from ..synthesis.funnel import Funnel
     from ..synthesis.making import Author
     from ..synthesis.modelled import Origin
@@ -51,6 +52,9 @@ def synthesize(
     sandbox: Sandbox = SandboxName.auto,
     workers: Workers = 2,
     in_flight: Annotated[int, typer.Option(min=1, help="Tasks in the making at a time; most wait for a model.")] = 8,
+    ray: Annotated[
+        str, typer.Option(help="Examine on the machines of the Ray cluster at this address, a draft a core.")
+    ] = "",
     max_similarity: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, help="From here on two tasks are the same; 0.2, of blueprints 0.6."),
@@ -90,7 +94,6 @@ def synthesize(
     from ..synthesis.casting import Endpoint
     from ..synthesis.contamination import Evaluation, read_evaluation
     from ..synthesis.coverage import Coverage
-    from ..synthesis.examine import Examiner
     from ..synthesis.families import SAME_FROM
     from ..synthesis.journal import RunFolder
     from ..synthesis.known import Verdicts
@@ -135,8 +138,8 @@ def synthesize(
         recording = cassette or record or folder.calls
         with progress() as show, _author(author, seed, slots, origin, endpoint, recording, budget) as writer:
             shown = _Shown(show, budget)
-            examiner = Examiner(sandbox.value, workers)
-            funnel = synthesize(wish, writer, slots, folder, verdicts, examiner, shown)
+            with _examiner(sandbox.value, workers, ray) as examiner:
+                funnel = synthesize(wish, writer, slots, folder, verdicts, examiner, shown)
         spent = budget.spent
         document = {**funnel.to_dict(), "out": str(out), "spent": spent.to_dict()}
         write_account(folder, funnel, spent.to_dict())
@@ -148,6 +151,19 @@ def synthesize(
             OUT.print(table("fell at", ">tasks", rows=list(funnel.falls.items())))
         OUT.print(f"{funnel.admitted} tasks in {out / 'tasks'}, the account in {out / 'index.html'}", markup=False)
     raise typer.Exit(0 if funnel.admitted >= n else 1)
+
+
+@contextlib.contextmanager
+def _examiner(sandbox: str, workers: int, ray: str) -> Iterator[Examines]:
+    from ..synthesis.examine import Examiner
+    from ..synthesis.remote import ClusterExaminer
+
+    if ray:
+        with cluster_at(ray) as cluster:
+            yield ClusterExaminer(cluster, sandbox)
+    else:
+        with contextlib.closing(Examiner(sandbox, workers)) as examiner:
+            yield examiner
 
 
 def _pair(text: str) -> tuple[str, str]:

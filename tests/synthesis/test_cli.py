@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from termigen_gym.checks.manifest import read_manifest
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.task import folder_digest
 from tests.endpoint import Endpoint, status
+from tests.machines import machines
 
 MAIN = [sys.executable, "-c", "from termigen_gym.cli import main; main()", "synthesize"]
 
@@ -53,26 +55,48 @@ def test_an_endpoint_that_refuses_ends_the_run_with_a_word(tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
 
 
-def test_a_run_that_is_killed_goes_on_and_makes_the_same(one_engine: Engine, tmp_path: Path) -> None:
-    """kill -9 in mid-run, then the same command; beside it a run that nothing interrupts."""
-    words = ["--sandbox", one_engine.name, "--n", "2", "--seed", "3", "--json"]
-    cut, whole = tmp_path / "cut", tmp_path / "whole"
-    process = subprocess.Popen(
-        [*MAIN, "--out", str(cut), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+def begin(*words: str, **env: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*MAIN, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, **env},
     )
-    journal = cut / "journal.jsonl"
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 300
-    while not (journal.exists() and "examined" in journal.read_text()):
+    while not condition():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_run_that_is_killed_goes_on_and_makes_the_same(one_engine: Engine, tmp_path: Path) -> None:
+    """kill -9 in mid-run, then the same command; beside it a run on a cluster of which a machine goes down."""
+    words = ["--sandbox", one_engine.name, "--n", "2", "--seed", "3", "--json"]
+    cut, whole, drafts = tmp_path / "cut", tmp_path / "whole", tmp_path / "drafts"
+    drafts.mkdir()
+    process = begin("--out", str(cut), *words)
+    journal = cut / "journal.jsonl"
+    wait_for(lambda: journal.exists() and "examined" in journal.read_text(), process)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     done = run("--out", str(cut), *words)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["admitted"] == 2
-    again = run("--out", str(whole), *words)
-    assert again.returncode == 0, again.stderr
+    # Where machines write what they examine: here, so that it is seen that both are at work.
+    with pytest.MonkeyPatch.context() as patch, machines(0) as cluster:
+        patch.setenv("TMPDIR", str(drafts))
+        dying, _ = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)
+        process = begin("--out", str(whole), *words, "--ray", cluster.address)
+        wait_for(lambda: len(list(drafts.glob("termigen-draft-*"))) >= 2, process)
+        cluster.remove_node(dying, allow_graceful=False)
+        told, _ = process.communicate(timeout=600)
+    assert process.returncode == 0
+    assert json.loads(told)["admitted"] == 2
     names = sorted(path.name for path in (cut / "tasks").iterdir())
     assert names == sorted(path.name for path in (whole / "tasks").iterdir())
     for id, made in read_manifest(cut / "MANIFEST.jsonl").items():
