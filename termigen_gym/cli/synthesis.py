@@ -70,6 +70,7 @@ def synthesize(
     role: Annotated[list[str] | None, typer.Option(help="ROLE=MODEL: another model for one role.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Requests under way at a time.")] = 16,
     timeout_s: Annotated[float, typer.Option(min=1.0, help="Of one request.")] = 600.0,
+    max_reply_tokens: Annotated[int, typer.Option(min=1, help="Where a reply is cut off.")] = 16384,
     price: Annotated[
         tuple[float, float] | None, typer.Option(help="Dollars per million prompt and completion tokens.")
     ] = None,
@@ -116,7 +117,7 @@ def synthesize(
         roles = dict(_pair(text) for text in role or ())
         if model is not None:
             cost = None if price is None else Price(*price)
-            endpoint = Endpoint(model, base_url, api_key_env, roles, concurrency, timeout_s, cost)
+            endpoint = Endpoint(model, base_url, api_key_env, roles, concurrency, timeout_s, max_reply_tokens, cost)
     origin = None if evolve is None else _origin(evolve, how)
     wish = Wish(n, in_flight)
     same_from = max_similarity or (SAME_FROM if author == AuthorName.families else DUPLICATE)
@@ -215,10 +216,10 @@ def _author(
     from ..synthesis.taxonomy import taxonomy
 
     if endpoint is None:
-        yield ModelAuthor({"": Cassette(recording)}, taxonomy(), slots, origin)
+        yield ModelAuthor(Cassette(recording), taxonomy(), slots, origin)
         return
     with asked_at(endpoint, recording, budget) as model:
-        yield ModelAuthor({"": model}, taxonomy(), slots, origin)
+        yield ModelAuthor(model, taxonomy(), slots, origin)
 
 
 class _Shown:

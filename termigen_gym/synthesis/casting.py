@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..llm import Budget, Budgeted, ChatModel, OpenAIModel, Price, Recorder, Reply, Request
@@ -17,6 +17,7 @@ class Endpoint:
 
     Attributes:
         model: its name there. roles: other models for some roles.
+        max_reply_tokens: where a model that does not come to an end is cut off.
         base_url, api_key_env, concurrency, timeout_s, price: as of `OpenAIModel`.
     """
 
@@ -26,6 +27,7 @@ class Endpoint:
     roles: Mapping[str, str] = field(default_factory=dict)
     concurrency: int = 16
     timeout_s: float = 600.0
+    max_reply_tokens: int = 16384
     price: Price | None = None
 
     def __post_init__(self) -> None:
@@ -42,14 +44,16 @@ class Endpoint:
 class _ByRole:
     """Several models as one: the role in a request's purpose says which is asked."""
 
-    def __init__(self, models: Mapping[str, ChatModel], default: ChatModel) -> None:
+    def __init__(self, models: Mapping[str, ChatModel], default: ChatModel, max_tokens: int) -> None:
         self.name = default.name
         self._models = models
         self._default = default
+        self._max_tokens = max_tokens
 
     def complete(self, request: Request) -> Reply:
         """Return the reply of the role's model."""
-        return self._models.get(role_of(request.purpose), self._default).complete(request)
+        model = self._models.get(role_of(request.purpose), self._default)
+        return model.complete(replace(request, max_tokens=self._max_tokens))
 
 
 @contextlib.contextmanager
@@ -74,5 +78,6 @@ def asked_at(endpoint: Endpoint, recording: Path, budget: Budget) -> Iterator[Ch
             )
             opened.callback(model.close)
             asked[name] = Budgeted(model, budget)
-        by_role = _ByRole({role: asked[name] for role, name in endpoint.roles.items()}, asked[endpoint.model])
+        roles = {role: asked[name] for role, name in endpoint.roles.items()}
+        by_role = _ByRole(roles, asked[endpoint.model], endpoint.max_reply_tokens)
         yield opened.enter_context(Recorder(by_role, recording))

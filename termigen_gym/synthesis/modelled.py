@@ -39,7 +39,7 @@ class ModelAuthor:
     """Writes tasks by models.
 
     Args:
-        models: by role; the one called "" plays every other.
+        model: plays every role.
         taxonomy: tells what categories are about.
         slots: what slots are about, by index.
         origin: of which every task is made; None for tasks from seeds.
@@ -49,19 +49,19 @@ class ModelAuthor:
 
     def __init__(
         self,
-        models: Mapping[str, ChatModel],
+        model: ChatModel,
         taxonomy: Taxonomy,
         slots: Callable[[int], Slot],
         origin: Origin | None = None,
     ) -> None:
-        self._models = models
+        self._model = model
         self._taxonomy = taxonomy
-        self._seeds = _Seeds(models, taxonomy, slots)
+        self._seeds = _Seeds(model, taxonomy, slots)
         self._origin = origin
 
     def make(self, slot: Slot) -> Making:
         """See `Author.make`."""
-        work = Work(slot, self._taxonomy.category(slot.category), Talk(f"slot-{slot.index:05d}", self._models))
+        work = Work(slot, self._taxonomy.category(slot.category), Talk(f"slot-{slot.index:05d}", self._model))
         if self._origin is None:
             work.propose(seed=self._seeds.of(slot))
         else:
@@ -81,8 +81,8 @@ class _Seeds:
     gives up, all slots that it was told of fall; where the model fails, nothing has been asked.
     """
 
-    def __init__(self, models: Mapping[str, ChatModel], taxonomy: Taxonomy, slots: Callable[[int], Slot]) -> None:
-        self._models = models
+    def __init__(self, model: ChatModel, taxonomy: Taxonomy, slots: Callable[[int], Slot]) -> None:
+        self._model = model
         self._taxonomy = taxonomy
         self._slots = slots
         self._lock = threading.Lock()
@@ -114,7 +114,7 @@ class _Seeds:
             if len(seeds.seeds) != len(chosen):
                 raise ReplyProblem(f"expected {len(chosen)} seeds, found {len(seeds.seeds)}")
 
-        talk = Talk(f"seeds-{category}-{len(written) // _SEEDS_AT_ONCE}", self._models)
+        talk = Talk(f"seeds-{category}-{len(written) // _SEEDS_AT_ONCE}", self._model)
         taken = [seed for seed in written.values() if isinstance(seed, str)]
         told = {"category": self._taxonomy.category(category), "slots": chosen, "taken": taken}
         try:

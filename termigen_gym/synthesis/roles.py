@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..llm import ChatModel, Request
+from ..llm import ChatModel, Reply, Request
 from ..text import clip
 from .making import Fallen
 from .prompts import render
@@ -40,12 +40,12 @@ class Talk:
 
     Args:
         label: of the task, such as "slot-0003".
-        models: by role; the one called "" plays every other.
+        model: plays every role; it may tell them apart by `role_of`.
     """
 
-    def __init__(self, label: str, models: Mapping[str, ChatModel]) -> None:
+    def __init__(self, label: str, model: ChatModel) -> None:
         self._label = label
-        self._models = models
+        self._model = model
         self._calls: Counter[str] = Counter()
 
     def ask(
@@ -76,24 +76,25 @@ class Talk:
         for _ in range(2):
             reply = self._complete(role, messages)
             try:
-                read = parse(reply, facts, paths)
+                if reply.finish_reason == "length":
+                    raise ReplyProblem("expected a whole reply, found one that was cut off, as it is too long")
+                read = parse(reply.text, facts, paths)
                 also(*read)
                 return read
             except ReplyProblem as error:
                 problem = str(error)
                 messages += [
-                    _message("assistant", clip(reply, _ECHOED).text),
+                    _message("assistant", clip(reply.text, _ECHOED).text),
                     _message("user", f"This can't be used: {problem}\nReply again, whole, in the form asked for."),
                 ]
         raise Fallen(role, f"expected a reply of the {role} that can be used, found twice none: {problem}")
 
-    def _complete(self, role: str, messages: list[dict[str, str]]) -> str:
+    def _complete(self, role: str, messages: list[dict[str, str]]) -> Reply:
         if self._calls[role] == ROLES[role]:
             raise Fallen(role, f"expected the {role} to be done within {ROLES[role]} calls, found it still at work")
         self._calls[role] += 1
-        model = self._models.get(role) or self._models[""]
         purpose = f"{self._label}/{role}/{self._calls[role]}"
-        return model.complete(Request(purpose, tuple(dict(message) for message in messages))).text
+        return self._model.complete(Request(purpose, tuple(dict(message) for message in messages)))
 
 
 def _message(role: str, content: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from termigen_gym.catalog import entries
 from termigen_gym.checks import rehearsal, strength
 from termigen_gym.checks.context import Context, Finding
 from termigen_gym.errors import ModelError
@@ -24,7 +25,6 @@ from termigen_gym.llm import ChatModel, Recorder, Reply, Request, Usage
 from termigen_gym.synthesis import examine, replies
 from termigen_gym.synthesis.blueprints.kit import dockerfile
 from termigen_gym.synthesis.coverage import Slot
-from termigen_gym.synthesis.draft import Draft
 from termigen_gym.synthesis.examine import Examiner
 from termigen_gym.synthesis.funnel import Funnel
 from termigen_gym.synthesis.journal import RunFolder
@@ -84,17 +84,6 @@ class Careless:
         return Reply(said[int(number) - 1], usage=Usage(100, 10), model=self.name)
 
 
-class OneIsKnown(Verdicts):
-    """Refuses what is too like one task that is there; the small tasks of the material are alike in their words."""
-
-    def __init__(self) -> None:
-        super().__init__((), limit=1.0)
-
-    def against(self, draft: Draft) -> str:
-        near = "a week's deliveries" in draft.text("instruction.md")
-        return "0.97 like week-of-parcels, from 0.60 on it is the same task" if near else super().against(draft)
-
-
 @contextmanager
 def played_lightly() -> Iterator[None]:
     """Fewer plays of each draft, no build from nothing, and a limit of replies that a recording can exceed."""
@@ -117,8 +106,9 @@ def played_lightly() -> Iterator[None]:
 
 def run(folder: RunFolder, model: ChatModel, sandbox: str) -> Funnel:
     """Make the run, or go on with it."""
-    author = ModelAuthor({"": model}, taxonomy(), slots)
-    return synthesize(Wish(WANTED, in_flight=4), author, slots, folder, OneIsKnown(), Examiner(sandbox, workers=2))
+    author = ModelAuthor(model, taxonomy(), slots)
+    verdicts = Verdicts(entries().values())
+    return synthesize(Wish(WANTED, in_flight=4), author, slots, folder, verdicts, Examiner(sandbox, workers=2))
 
 
 # What is said

@@ -16,7 +16,7 @@ import pytest
 from termigen_gym.checks.manifest import read_manifest
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.task import folder_digest
-from tests.endpoint import Endpoint, status
+from tests.endpoint import Endpoint, closes, cuts, hangs, says, status
 from tests.machines import machines
 
 MAIN = [sys.executable, "-c", "from termigen_gym.cli import main; main()", "synthesize"]
@@ -53,6 +53,25 @@ def test_an_endpoint_that_refuses_ends_the_run_with_a_word(tmp_path: Path) -> No
     assert done.returncode == 3
     assert "401" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_endpoint_in_trouble_is_asked_again_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    words = ["--author", "model", "--model", "x", "--n", "1", "--in-flight", "1", "--timeout-s", "1", "--json"]
+    prose = says("I would rather not.")
+    trouble = [status(429, headers={"Retry-After": "0"}), status(500), cuts(), prose, hangs(), closes(), prose]
+    with Endpoint([*trouble, status(401)]) as endpoint:
+        done = run("--out", str(tmp_path), "--sandbox", "bubblewrap", *words, "--base-url", endpoint.url)
+        assert len(endpoint.bodies) == len(trouble) + 1
+    assert done.returncode == 3
+    calls = tmp_path / "calls.jsonl"
+    assert len(calls.read_text().splitlines()) == 2
+    with Endpoint([prose] * 8) as endpoint:
+        done = run("--out", str(tmp_path), "--sandbox", "bubblewrap", *words, "--base-url", endpoint.url)
+        asked = len(endpoint.bodies)
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["falls"] == {"seeds": 4}
+    purposes = [json.loads(line)["purpose"] for line in calls.read_text().splitlines()]
+    assert len(set(purposes)) == len(purposes) == 2 + asked
 
 
 def begin(*words: str, **env: str) -> subprocess.Popen[str]:

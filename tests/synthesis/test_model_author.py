@@ -64,7 +64,7 @@ class Cast:
 
 
 def made_by(model: ChatModel, slot: int = 0, origin: Origin | None = None) -> Making:
-    return ModelAuthor({"": model}, taxonomy(), careless.slots, origin).make(careless.slots(slot))
+    return ModelAuthor(model, taxonomy(), careless.slots, origin).make(careless.slots(slot))
 
 
 def begun(model: Cast) -> tuple[Making, Draft]:
@@ -339,7 +339,7 @@ def test_what_can_not_be_used_is_told_once(role: str, reply: str, told: str) -> 
 def test_where_the_seed_writer_gives_up_its_slots_fall_and_later_ones_do_not() -> None:
     good = json.dumps({"seeds": ["one", "two", "three", "four"]})
     model = Cast(seeds=[PROSE, PROSE, good])
-    author = ModelAuthor({"": model}, taxonomy(), careless.slots)
+    author = ModelAuthor(model, taxonomy(), careless.slots)
     for index in (1, 13, 37):  # told of together with slot 25
         with pytest.raises(Fallen) as fall:
             next(author.make(careless.slots(index)))
@@ -361,7 +361,7 @@ def test_where_a_model_fails_the_task_can_be_begun_anew() -> None:
                 raise ModelError("not now")
             return super().complete(request)
 
-    author = ModelAuthor({"": Failing()}, taxonomy(), careless.slots)
+    author = ModelAuthor(Failing(), taxonomy(), careless.slots)
     for _ in range(2):
         with pytest.raises(ModelError):
             next(author.make(careless.slots(0)))
@@ -450,7 +450,7 @@ ENDS = {
     4: ("fallen", "builder", "within 6 calls"),
     5: ("admitted", "", ""),
     6: ("fallen", "planner", "found twice none: expected one JSON object"),
-    7: ("refused", "", "0.97 like week-of-parcels"),
+    7: ("refused", "", "0.97 like late-parcels-"),
     8: ("fallen", "tester", "found twice none"),
     9: ("admitted", "", ""),
     10: ("fallen", "seeds", "seeds: Field required"),
