@@ -6,6 +6,7 @@ Failures of ours are kept and tried again; they are never turned into a reward.
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from .agents.base import Agent
+from .cluster import Cluster
 from .episode import PERTURBATION_KINDS, Episode
 from .errors import ModelError, SandboxDied, SandboxError, TermigenError, TerminalError, VerifierError
 from .executor import Job, run_jobs
@@ -69,7 +71,9 @@ class CollectSummary:
         return asdict(self)
 
 
-def collect(plan: Plan, folder: Path, on_progress: OnProgress | None = None) -> CollectSummary:
+def collect(
+    plan: Plan, folder: Path, on_progress: OnProgress | None = None, cluster: Cluster | None = None
+) -> CollectSummary:
     """Play what `plan` asks for and `folder` lacks; each episode is on the disk as soon as it ends.
 
     An episode that fails for reasons that may pass is tried again up to `RETRIES` times; each try is kept, later ones
@@ -79,6 +83,9 @@ def collect(plan: Plan, folder: Path, on_progress: OnProgress | None = None) -> 
         plan: what to play.
         folder: of the run; made if need be.
         on_progress: told of each image and each episode.
+        cluster: where episodes are played, `plan.workers` at a time; a machine builds an image when it first needs it,
+            and what it had not ended when it goes down is played on another. It is closed where this is interrupted.
+            None: they are played here.
 
     Raises:
         StoreError: `folder` holds a run of another plan, or another process writes to it.
@@ -89,7 +96,7 @@ def collect(plan: Plan, folder: Path, on_progress: OnProgress | None = None) -> 
     """
     with EpisodeStore(folder) as store:
         store.bind(plan.identity())
-        return _Run(plan, store, on_progress or (lambda progress: None)).go()
+        return _Run(plan, store, on_progress or (lambda progress: None), cluster).go()
 
 
 class _Cast:
@@ -144,6 +151,29 @@ class _EpisodeJob:
             self._env.unwrapped.abort()  # type: ignore[attr-defined]
 
 
+class _RemoteJob:
+    """One attempt at one episode, on a machine of a cluster."""
+
+    def __init__(self, plan: Plan, index: int, attempt: int, cluster: Cluster) -> None:
+        self._what = plan, index, attempt
+        self._cluster = cluster
+
+    def run(self) -> Episode:
+        return self._cluster.call(_play, *self._what)
+
+    def close(self) -> None:
+        self._cluster.close()
+
+
+_casts: dict[str, _Cast] = {}
+
+
+def _play(plan: Plan, index: int, attempt: int) -> Episode:
+    """Play an attempt in this process, one of a cluster's; its agents are kept for the next one."""
+    key = json.dumps([plan.agent, plan.agent_options], sort_keys=True)
+    return _EpisodeJob(plan, index, attempt, _casts.setdefault(key, _Cast(plan))).run()
+
+
 class _Record:
     """Counts of what a run holds."""
 
@@ -172,8 +202,9 @@ class _Record:
 class _Run:
     """One call of `collect`."""
 
-    def __init__(self, plan: Plan, store: EpisodeStore, on_progress: OnProgress) -> None:
+    def __init__(self, plan: Plan, store: EpisodeStore, on_progress: OnProgress, cluster: Cluster | None) -> None:
         self._plan = plan
+        self._cluster = cluster
         self._store = store
         self._on_progress = on_progress
         self._cast = _Cast(plan)
@@ -189,14 +220,18 @@ class _Run:
         self._missing = set(self._plan.indices) - self._record.finished
         if not self._missing:
             return self._summary(0.0)
-        prepare(self._plan, self._on_progress)
+        if self._cluster is None:
+            prepare(self._plan, self._on_progress)
         started = time.monotonic()
         jobs = (self._job(index) for index in sorted(self._missing))
         run_jobs(jobs, self._plan.workers, self._on_done)
         return self._summary(time.monotonic() - started)
 
-    def _job(self, index: int) -> _EpisodeJob:
-        return _EpisodeJob(self._plan, index, self._record.attempts[index], self._cast)
+    def _job(self, index: int) -> Job[Episode]:
+        attempt = self._record.attempts[index]
+        if self._cluster is not None:
+            return _RemoteJob(self._plan, index, attempt, self._cluster)
+        return _EpisodeJob(self._plan, index, attempt, self._cast)
 
     def _on_done(self, job: Job[Episode], episode: Episode) -> Iterable[Job[Episode]]:
         index = int(base_id(episode.id))

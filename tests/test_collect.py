@@ -161,7 +161,11 @@ def test_what_can_not_be_played_is_refused(
 
 @pytest.mark.parametrize(
     ("change", "text"),
-    [({"tasks": ()}, "at least one task"), ({"episodes": 0}, "at least 1 episode"), ({"epsilon": 1.5}, "epsilon: expected a probability in")],
+    [
+        ({"tasks": ()}, "at least one task"),
+        ({"episodes": 0}, "at least 1 episode"),
+        ({"epsilon": 1.5}, "epsilon: expected a probability in"),
+    ],
 )
 def test_a_plan_refuses_values_out_of_range(change: dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=text):

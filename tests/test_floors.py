@@ -63,7 +63,7 @@ CONFINED = {
     "pyte": {"screen.py"},
     "wcwidth": {"screen.py"},
     "gymnasium": {"spaces.py", "env.py", "registration.py", "vector.py", "wrappers.py"},
-    "pydantic": {"task.py", "collect.py", "solution.py", "synthesis/replies.py", "llm/replies.py"},
+    "pydantic": {"task.py", "collect.py", "solution.py", "synthesis/replies.py", "llm/replies.py", "critic/llm.py"},
     "jinja2": {"llm/prompts.py", "synthesis/page.py"},
     "matplotlib": {"synthesis/pictures.py"},
     "tenacity": {"llm/openai.py"},

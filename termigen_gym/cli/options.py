@@ -53,6 +53,7 @@ RunFolder = Annotated[Path, typer.Option(file_okay=False, help="Folder of the ru
 TaskGlob = Annotated[str, typer.Option(help="Which tasks, by name or id; * and ? match, commas separate.")]
 Epsilon = Annotated[float, typer.Option(min=0.0, max=1.0, help="Probability of a mistake at each step.")]
 MaxSteps = Annotated[int | None, typer.Option(min=1, help="Turns of an episode; the task's own where not given.")]
+Ray = Annotated[str, typer.Option(help="Play on the machines of the Ray cluster at this address, an episode a core.")]
 AgentName = Annotated[str | None, typer.Option(help="oracle, null, echo, human, local, or module:Class.")]
 
 
@@ -101,6 +102,11 @@ def cluster_at(address: str) -> Iterator[Cluster]:
 
     with contextlib.redirect_stdout(sys.stderr), Cluster(address) as cluster:
         yield cluster
+
+
+def cluster_if(address: str) -> contextlib.AbstractContextManager[Cluster | None]:
+    """`cluster_at`, or None where no address is given."""
+    return cluster_at(address) if address else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

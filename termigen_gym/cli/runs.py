@@ -15,12 +15,14 @@ from .options import (
     Epsilon,
     Json,
     MaxSteps,
+    Ray,
     RunFolder,
     Sandbox,
     SandboxName,
     Seed,
     TaskGlob,
     Workers,
+    cluster_if,
     matching_ids,
     usage_errors,
 )
@@ -59,6 +61,7 @@ def collect(
     difficulty: Annotated[Difficulty | None, typer.Option(help="Of families; drawn where not given.")] = None,
     max_steps: MaxSteps = None,
     workers: Workers = 2,
+    ray: Ray = "",
     sandbox: Sandbox = SandboxName.auto,
     checkpoint: Checkpoint = None,
     temperature: Temperature = None,
@@ -89,8 +92,8 @@ def collect(
             workers=workers,
             sandbox=sandbox.value,
         )
-    with progress() as on_progress:
-        summary = play_all(plan, out, on_progress)
+    with progress() as on_progress, cluster_if(ray) as cluster:
+        summary = play_all(plan, out, on_progress, cluster)
     if as_json:
         print_json(summary.to_dict())
     else:
@@ -178,6 +181,7 @@ def evaluate(
     difficulty: Annotated[Difficulty | None, typer.Option(help="Of families; drawn where not given.")] = None,
     max_steps: MaxSteps = None,
     workers: Workers = 2,
+    ray: Ray = "",
     sandbox: Sandbox = SandboxName.auto,
     as_json: Json = False,
 ) -> None:
@@ -211,8 +215,8 @@ def evaluate(
             workers=workers,
             sandbox=sandbox.value,
         )
-    with progress() as on_progress:
-        result = score_all(plan, out, k, on_progress)
+    with progress() as on_progress, cluster_if(ray) as cluster:
+        result = score_all(plan, out, k, on_progress, cluster)
     if as_json:
         print_json({"run": str(out), **result.to_dict()})
     else:
