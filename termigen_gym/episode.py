@@ -115,7 +115,7 @@ class Intent:
     def from_dict(cls, data: Mapping[str, Any]) -> Intent:
         """Rebuild it from `to_dict`'s result."""
         judgement = data["judgement"]
-        return cls(**{**data, "judgement": None if judgement is None else Judgement(**judgement)})
+        return cls(**data) if judgement is None else cls(**{**data, "judgement": Judgement(**judgement)})
 
 
 @dataclass(frozen=True)
@@ -251,12 +251,19 @@ class Episode:
 
 
 def _step(data: dict[str, Any]) -> Step:
-    perturbation, intent = data.pop("perturbation"), data.pop("intent", None)
-    return Step(
-        perturbation=None if perturbation is None else Perturbation.from_dict(perturbation),
-        intent=None if intent is None else Intent.from_dict(intent),
-        **data,
-    )
+    if data["perturbation"] is not None:
+        data["perturbation"] = Perturbation.from_dict(data["perturbation"])
+    if data.get("intent") is not None:
+        data["intent"] = Intent.from_dict(data["intent"])
+    if data.keys() != _STEP_FIELDS:
+        return Step(**data)
+    # A run has hundreds of thousands of steps, and the constructor of a frozen class sets each field by a call.
+    step = object.__new__(Step)
+    step.__dict__.update(data)
+    return step
+
+
+_STEP_FIELDS = {field.name for field in fields(Step)}
 
 
 class EpisodeBuffer:
