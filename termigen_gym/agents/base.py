@@ -33,7 +33,13 @@ class Agent(Protocol):
     model: str | None
 
     def begin(self, task: Task, observation: str, info: Mapping[str, Any]) -> None:
-        """Start an episode anew; `observation` and `info` are what ``reset`` returned."""
+        """Start an episode anew.
+
+        Args:
+            task: that is played.
+            observation: what ``reset`` returned.
+            info: the same, and `play` adds ``episode_id``, which is unique within a run.
+        """
 
     def act(self, observation: str, info: Mapping[str, Any]) -> Move:
         """Return the next move, given the last observation and info (at first those of ``reset``).

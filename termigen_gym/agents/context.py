@@ -39,6 +39,10 @@ class Estimate:
         """Return about the number of tokens of a text."""
         return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
 
+    def characters(self, tokens: int) -> int:
+        """Return about how many characters of plain text have so many tokens."""
+        return tokens * _BYTES_PER_TOKEN
+
     def costs(self, messages: Sequence[Message]) -> list[int]:
         """Return about the number of tokens of each message."""
         return [self.count(message["content"]) + _TOKENS_AROUND for message in messages]
