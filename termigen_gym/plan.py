@@ -23,6 +23,9 @@ from .wrappers import CriticWrapper, TextEnv
 BUILDS = 2
 """Images that are built at a time."""
 
+WHERE_ASKED = frozenset({"base_url", "api_key_env", "timeout_s"})
+"""Options of agents that do not decide what an episode is."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -79,14 +82,20 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """Return what decides what an episode is, the tasks' digests included.
 
-        The number of episodes, of workers, and the engine are left out: a run may be resumed with others.
+        The number of episodes, of workers, and the engine are left out: a run may be resumed with others. So are the
+        agent's options that say where and how long its model is asked (`WHERE_ASKED`), which may hold what is secret.
 
         Raises:
             TaskError: a task is unknown.
         """
         free = ("episodes", "only", "workers", "sandbox")
         kept = {key: value for key, value in asdict(self).items() if key not in free}
-        return {**kept, "digests": {id: folder_digest(entry_of(id).folder) for id in self.tasks}}
+        options = {key: value for key, value in self.agent_options.items() if key not in WHERE_ASKED}
+        return {
+            **kept,
+            "agent_options": options,
+            "digests": {id: folder_digest(entry_of(id).folder) for id in self.tasks},
+        }
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from termigen_gym import errors
 from termigen_gym.agents import Move, Oracle
 from termigen_gym.task import Task
 
@@ -24,6 +25,29 @@ class Clumsy:
 
     def usage(self) -> Mapping[str, float]:
         return {}
+
+
+class Failing:
+    """Fails as models do, in the episodes whose ids are given."""
+
+    name = "failing"
+    model: str | None = None
+
+    def __init__(self, error: str, ids: list[str]) -> None:
+        self._error = getattr(errors, error)
+        self._ids = ids
+        self._fails = False
+
+    def begin(self, task: Task, observation: str, info: Mapping[str, Any]) -> None:
+        self._fails = info["episode_id"] in self._ids
+
+    def act(self, observation: str, info: Mapping[str, Any]) -> Move:
+        if self._fails:
+            raise self._error("expected a reply, found none")
+        return Move("exit")
+
+    def usage(self) -> Mapping[str, float]:
+        return {"requests": 1}
 
 
 class OnceThenWait(Oracle):
