@@ -104,6 +104,8 @@ def _choose(measure: Measure, messages: Sequence[Message], budget: int, keep: in
         kept.append(without_output[index] if shortened else middle[index])
         room -= cost
         first = index
+    if kept and kept[-1]["role"] == "tool":  # an output without its command
+        kept.pop()
     return [*(head if first else messages[:HEAD]), *reversed(kept), *tail]
 
 

@@ -9,6 +9,9 @@ from typing import Any, TypeAlias
 from .base import Move
 from .protocol import Conversation, Message, ParseFailure
 
+NO_TEXT = "(an empty reply)"
+"""Shown to the model in place of one, since some endpoints refuse a message without text."""
+
 
 @dataclass(frozen=True)
 class Last:
@@ -75,7 +78,7 @@ class Turns:
         messages = self.conversation.messages
         read = answer(messages)
         if isinstance(read, ParseFailure):
-            said: Message = {"role": "assistant", "content": read.text}
+            said: Message = {"role": "assistant", "content": read.text if read.text.strip() else NO_TEXT}
             asked: Message = {"role": "user", "content": read.feedback}
             read = answer([*messages, said, asked])
         if isinstance(read, ParseFailure):

@@ -120,6 +120,7 @@ def test_a_reply_without_a_command_is_asked_for_once_more(task: Task, reply: str
         assert agent.act("a.txt\n", PROMPT) == Move("pwd")
     again, later = endpoint.bodies[1]["messages"], endpoint.bodies[2]["messages"]
     assert [m["role"] for m in again] == ["system", "user", "assistant", "user"]
+    assert all(m["content"].strip() for m in again)
     assert again[3]["content"].startswith("Your reply was not understood: ")
     assert [m["role"] for m in later] == ["system", "user", "assistant", "tool"]  # that exchange is not kept
 
