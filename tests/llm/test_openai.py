@@ -388,21 +388,21 @@ def test_a_missing_key_is_refused_by_the_name_of_its_variable(
 
 
 @pytest.mark.parametrize(
-    ("number", "fields"),
+    ("number", "message", "fields"),
     [
-        (400, {"message": "Please reduce the length of the messages.", "code": "context_length_exceeded"}),
-        (400, {"message": "This model's maximum context length is 4096 tokens. However, you requested 4100 tokens."}),
-        (400, {"message": "The decoder prompt (length 9) is longer than the maximum model length of 8."}),
-        (400, {"message": "The input (9 tokens) is longer than the model's context length (8 tokens)."}),
-        (400, {"message": "the request exceeds the available context size, try increasing it"}),
-        (413, {"message": "prompt is too long: 9 tokens > 8 maximum"}),
+        (400, "Please reduce the length of the messages.", {"code": "context_length_exceeded"}),
+        (400, "This model's maximum context length is 4096 tokens. However, you requested 4100 tokens.", {}),
+        (400, "The decoder prompt (length 9) is longer than the maximum model length of 8.", {}),
+        (400, "The input (9 tokens) is longer than the model's context length (8 tokens).", {}),
+        (400, "the request exceeds the available context size, try increasing it", {}),
+        (413, "prompt is too long: 9 tokens > 8 maximum", {}),
     ],
 )
 def test_messages_that_are_too_long_for_the_model_are_an_error_of_their_own(
-    number: int, fields: dict[str, str]
+    number: int, message: str, fields: dict[str, Any]
 ) -> None:
     told = pytest.raises(ContextExceeded, match=f"found status {number}: .* give the model a longer context")
-    with serving(status(number, **fields)) as (model, endpoint), told:
+    with serving(status(number, message, **fields)) as (model, endpoint), told:
         model.complete(ask())
     assert len(endpoint.bodies) == 1
 
