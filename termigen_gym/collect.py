@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from .agents.base import Agent
+from .agents.base import Agent, Closable
 from .episode import PERTURBATION_KINDS, Episode
 from .errors import (
     BudgetSpent,
@@ -150,16 +150,17 @@ class _EpisodeJob:
         self._cast = cast
         self._closed = threading.Event()
         self._env: TextEnv | None = None
+        self._agent: Agent | None = None
 
     def run(self) -> Episode:
         plan = self._plan
-        with self._cast.one() as agent:
+        with self._cast.one() as self._agent:
             self._env = env = make_env(plan, plan.task_of(self.index))
             try:
                 if self._closed.is_set():
                     raise _Closed
                 seed, options = seed_of(plan.seed, self.index), options_of(plan, self.index)
-                return play(env, agent, episode_id=self._id, seed=seed, options=options)
+                return play(env, self._agent, episode_id=self._id, seed=seed, options=options)
             finally:
                 env.close()
 
@@ -167,6 +168,8 @@ class _EpisodeJob:
         self._closed.set()
         if self._env is not None:
             self._env.unwrapped.abort()  # type: ignore[attr-defined]
+        if isinstance(self._agent, Closable):
+            self._agent.close()
 
 
 class _Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,6 +49,33 @@ class Failing:
 
     def usage(self) -> Mapping[str, float]:
         return {"requests": 1}
+
+
+class Waiting:
+    """Waits in the first episode until it is closed; once it does, another episode is refused."""
+
+    name = "waiting"
+    model: str | None = None
+    waits = threading.Event()
+    closed = threading.Event()
+
+    def begin(self, task: Task, observation: str, info: Mapping[str, Any]) -> None:
+        self._first = info["episode_id"] == "000000"
+
+    def act(self, observation: str, info: Mapping[str, Any]) -> Move:
+        if self._first:
+            self.waits.set()
+            self.closed.wait()
+            return Move("exit")
+        self.waits.wait()
+        raise errors.ModelRefused("expected a reply, found none")
+
+    def usage(self) -> Mapping[str, float]:
+        return {}
+
+    def close(self) -> None:
+        if self._first:
+            self.closed.set()
 
 
 class OnceThenWait(Oracle):

@@ -19,6 +19,7 @@ from termigen_gym.collect import RETRIES, collect
 from termigen_gym.errors import AgentError, StoreError, TaskError, TermigenError
 from termigen_gym.plan import BUILDS, Plan, Progress, options_of, seed_of
 from termigen_gym.store import EpisodeStore
+from tests.agents_for_tests import Waiting
 from tests.bash_env import BashEnv, register, write_task
 
 ROOT = Path(__file__).parent.parent
@@ -152,6 +153,15 @@ def test_what_no_further_try_can_mend_ends_the_run_at_once(run: Path, error: str
 def test_a_model_that_fails_is_asked_again_where_that_may_help(run: Path, error: str, tries: int) -> None:
     summary = collect(failing(error, "000002"), run)
     assert (summary.played, summary.errors) == (5 + tries, 2 - tries)
+
+
+def test_an_agent_that_waits_is_closed_where_the_run_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for event in ("waits", "closed"):
+        monkeypatch.setattr(Waiting, event, threading.Event())
+    with pytest.raises(TermigenError, match="ModelRefused"):
+        collect(replace(PLAN, agent="tests.agents_for_tests:Waiting", critic="none", workers=2), run)
+    assert Waiting.closed.is_set()
+    assert [episode.id for episode in EpisodeStore(run)] == ["000001"]
 
 
 def test_an_agent_that_can_not_be_had_is_known_before_images_are_built(run: Path) -> None:

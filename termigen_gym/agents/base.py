@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ..task import Task
 
@@ -50,3 +50,11 @@ class Agent(Protocol):
 
     def usage(self) -> Mapping[str, float]:
         """Return what this episode has used so far, such as tokens, by name."""
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """An agent that waits for somebody else, and can be told to stop."""
+
+    def close(self) -> None:
+        """Make an `act` that is under way end soon, with a ModelError. Idempotent; from any thread."""

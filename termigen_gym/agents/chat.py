@@ -93,10 +93,13 @@ class ChatAgent:
         self._patience = patience
         self._seed = seed
         self._memory = memory
+        self._endpoint: OpenAIModel | None = None
         if isinstance(model, str):
             cost = None if price is None else Price(*price)
-            model = OpenAIModel(model, base_url, api_key_env, timeout_s=timeout_s, price=cost, **(endpoint or {}))
-        self._model = model
+            model = self._endpoint = OpenAIModel(
+                model, base_url, api_key_env, timeout_s=timeout_s, price=cost, **(endpoint or {})
+            )
+        self._model: ChatModel = model
         self.model: str | None = model.name
         self._begun = itertools.count()
         self._turns = Turns(Conversation(""), patience)
@@ -122,6 +125,11 @@ class ChatAgent:
             ModelError: as the model.
         """
         return self._turns.move(observation, info, self._answer)
+
+    def close(self) -> None:
+        """Close the connections to the endpoint; who waits for it gets a ModelError. A `ChatModel` given stays open."""
+        if self._endpoint is not None:
+            self._endpoint.close()
 
     def usage(self) -> Mapping[str, float]:
         """Return requests, prompt_tokens, completion_tokens, dollars (0 without a price), not_understood."""

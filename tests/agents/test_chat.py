@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from tests.agents.test_protocol import NOT_UNDERSTOOD, UNDERSTOOD
 from tests.bash_env import register, write_task
 from tests.endpoint import Behaviour, Endpoint, closes, cuts, hangs, page, says, stalls, status
 from tests.serving import served
+from tests.waiting import wait_until
 from training.tiny import TinyShape, make_tiny
 
 LONG_S = 20.0  # how long a failure takes; nothing waits for it
@@ -250,6 +252,16 @@ def test_an_endpoint_that_is_not_there_is_an_error(task: Task) -> None:
     agent = ChatAgent("tiny", url, endpoint={"retries": 0})
     with pytest.raises(ModelUnavailable, match="found none in 1 attempts"):
         begun(agent, task).act("", PROMPT)
+
+
+def test_an_agent_that_is_closed_waits_no_longer(task: Task) -> None:
+    with asking(hangs(), timeout_s=600) as (agent, endpoint), ThreadPoolExecutor() as pool:
+        waiting = pool.submit(begun(agent, task).act, "", PROMPT)
+        wait_until(lambda: len(endpoint.bodies) == 1)
+        agent.close()
+        agent.close()
+        with pytest.raises(ModelError, match="found the model closed"):
+            waiting.result(LONG_S)
 
 
 def test_without_its_key_there_is_no_agent() -> None:
