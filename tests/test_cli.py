@@ -284,6 +284,26 @@ def test_collect_with_a_model_at_an_endpoint(
     assert "agent_options was" in other.err
 
 
+@pytest.mark.parametrize("command", ["play", "eval"])
+def test_a_model_at_an_endpoint_plays_and_is_scored(
+    termigen: Termigen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("MODEL_KEY", "sk-secret")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    words = {"play": ("add",), "eval": ("--tasks", "add", "--out", tmp_path / "run")}[command]
+    with Endpoint([says(str(assistant_message("So.", "exit")["content"]))]) as endpoint:
+        asked = ("--model", "tiny", "--base-url", endpoint.url, "--api-key-env", "MODEL_KEY", "--temperature", 0.5)
+        done = termigen(command, *words, *asked, "--option", "max_tokens=77", "--json")
+    assert done.code == 0
+    assert done.document.get("reward", done.document.get("mean_reward")) == 0.0
+    assert endpoint.headers[0]["authorization"] == "Bearer sk-secret"
+    assert {key: endpoint.bodies[0][key] for key in ("model", "temperature", "max_tokens")} == {
+        "model": "tiny",
+        "temperature": 0.5,
+        "max_tokens": 77,
+    }
+
+
 @pytest.mark.parametrize(
     ("option", "text"),
     [("protocol=morse", "expected a protocol of termigen, bashagent"), ("colour=red", "unexpected keyword argument")],

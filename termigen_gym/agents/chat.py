@@ -74,12 +74,7 @@ class ChatAgent:
         timeout_s: float = 600.0,
         endpoint: Mapping[str, Any] | None = None,
     ) -> None:
-        if protocol not in DIALECTS:
-            raise ValueError(f"expected a protocol of {', '.join(DIALECTS)}, found {protocol!r}")
-        if output_role not in ("tool", "user"):
-            raise ValueError(f"expected output_role 'tool' or 'user', found {output_role!r}")
-        if tools and (protocol != "termigen" or output_role != "tool"):
-            raise ValueError("expected tools with the protocol termigen and the output role tool, found another")
+        _check(protocol, output_role, tools)
         self._dialect = DIALECTS[protocol]
         self._max_tokens = self._dialect.max_tokens if max_tokens is None else max_tokens
         self._tools = (TOOL,) if tools else ()
@@ -182,3 +177,15 @@ class ChatAgent:
         if self._seed is None:
             return None
         return int.from_bytes(hashlib.sha256(f"{self._seed}/{purpose}".encode()).digest()[:4]) >> 1
+
+
+def _check(protocol: str, output_role: str, tools: bool) -> None:
+    if protocol not in DIALECTS:
+        raise ValueError(f"expected a protocol of {', '.join(DIALECTS)}, found {protocol!r}")
+    if output_role not in ("tool", "user"):
+        raise ValueError(f"expected output_role 'tool' or 'user', found {output_role!r}")
+    if tools and (protocol != "termigen" or output_role != "tool"):
+        raise ValueError(
+            "expected tools with the protocol termigen and the output role tool, "
+            f"found {protocol!r} and {output_role!r}; give up one of them"
+        )

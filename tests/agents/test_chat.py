@@ -19,7 +19,9 @@ from termigen_gym.agents.notes import EVERY, HEADING
 from termigen_gym.agents.protocol import SYSTEM, SYSTEM_FOR_TOOLS, TOOL, assistant_message
 from termigen_gym.agents.replies import is_not_understood
 from termigen_gym.catalog import find
+from termigen_gym.episode import Episode
 from termigen_gym.errors import ContextExceeded, ModelError, ModelRefused, ModelUnavailable
+from termigen_gym.export import conversation
 from termigen_gym.llm import Reply, Request, Scripted
 from termigen_gym.play import play
 from termigen_gym.registration import make
@@ -74,6 +76,11 @@ def begun(model: ChatAgent | Scripted, task: Task, **options: Any) -> ChatAgent:
     return agent
 
 
+def exported(episode: Episode) -> list[dict[str, Any]]:
+    """What an export says that the model was told before its last turn."""
+    return [{"role": message["role"], "content": message["content"]} for message in conversation(episode)[:-1]]
+
+
 SOLVING = ("ls", "echo $((17 + 25)) > answer", "cat answer", "exit")
 
 
@@ -105,6 +112,7 @@ def test_a_scripted_model_solves_a_task(task: Task) -> None:
     assert first["messages"][0] == {"role": "system", "content": SYSTEM}
     assert [message["role"] for message in last["messages"]] == ["system", "user", *["assistant", "tool"] * 3]
     assert last["messages"][-1]["content"] == "42"
+    assert last["messages"] == exported(episode)
 
 
 def sending(reply: str | dict[str, Any]) -> Behaviour:
@@ -200,6 +208,7 @@ def test_it_lives_with_a_mistake_as_its_own(task: Task) -> None:
     told = [message["content"] for message in model.requests[2].messages]
     assert "17 * 25" in told[4]
     assert not any("17 + 25" in text for text in told[2:])
+    assert list(model.requests[-1].messages) == exported(episode)
 
 
 # What goes wrong at an endpoint
