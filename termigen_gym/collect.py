@@ -16,10 +16,20 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from .agents.base import Agent
+from .agents.base import Agent, Closable
 from .cluster import Cluster
 from .episode import PERTURBATION_KINDS, Episode
-from .errors import ModelError, SandboxDied, SandboxError, TermigenError, TerminalError, VerifierError
+from .errors import (
+    BudgetSpent,
+    ModelError,
+    ModelRefused,
+    ModelUnavailable,
+    SandboxDied,
+    SandboxError,
+    TermigenError,
+    TerminalError,
+    VerifierError,
+)
 from .executor import Job, run_jobs
 from .plan import OnProgress, Plan, Progress, make_env, options_of, prepare, seed_of
 from .play import play
@@ -34,8 +44,16 @@ RETRIES = 2
 PATIENCE = 10
 """So many failures in a row end the run: something is wrong that waiting will not mend."""
 
-_PASSING: tuple[type[TermigenError], ...] = (SandboxError, SandboxDied, TerminalError, ModelError, VerifierError)
+_PASSING: tuple[type[TermigenError], ...] = (
+    SandboxError,
+    SandboxDied,
+    TerminalError,
+    ModelError,
+    ModelUnavailable,
+    VerifierError,
+)
 _MAY_PASS = frozenset(kind.__name__ for kind in (*_PASSING, *VerifierError.__subclasses__()))
+_FINAL = frozenset({ModelRefused.__name__, BudgetSpent.__name__})
 
 
 @dataclass(frozen=True)
@@ -91,7 +109,9 @@ def collect(
         StoreError: `folder` holds a run of another plan, or another process writes to it.
         TaskError: a task is unknown or malformed.
         SandboxError: there is no engine, or an image does not build.
-        TermigenError: `PATIENCE` episodes in a row failed. What was played is kept.
+        AgentError, ModelError: there is no such agent, or it can't be made.
+        TermigenError: a model refused, a budget was spent, or `PATIENCE` episodes in a row failed. What was played is
+            kept.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after the sandboxes are closed. What was played is kept.
     """
     with EpisodeStore(folder) as store:
@@ -117,6 +137,11 @@ class _Cast:
         finally:
             self._idle.put(agent)
 
+    def call(self) -> None:
+        """Make one, so that an agent that can't be had is known before anything else is made."""
+        with self.one():
+            pass
+
 
 class _Closed(Exception):
     """The job was closed before it began to play."""
@@ -132,16 +157,17 @@ class _EpisodeJob:
         self._cast = cast
         self._closed = threading.Event()
         self._env: TextEnv | None = None
+        self._agent: Agent | None = None
 
     def run(self) -> Episode:
         plan = self._plan
-        with self._cast.one() as agent:
+        with self._cast.one() as self._agent:
             self._env = env = make_env(plan, plan.task_of(self.index))
             try:
                 if self._closed.is_set():
                     raise _Closed
                 seed, options = seed_of(plan.seed, self.index), options_of(plan, self.index)
-                return play(env, agent, episode_id=self._id, seed=seed, options=options)
+                return play(env, self._agent, episode_id=self._id, seed=seed, options=options)
             finally:
                 env.close()
 
@@ -149,6 +175,8 @@ class _EpisodeJob:
         self._closed.set()
         if self._env is not None:
             self._env.unwrapped.abort()  # type: ignore[attr-defined]
+        if isinstance(self._agent, Closable):
+            self._agent.close()
 
 
 class _RemoteJob:
@@ -221,6 +249,7 @@ class _Run:
         if not self._missing:
             return self._summary(0.0)
         if self._cluster is None:
+            self._cast.call()
             prepare(self._plan, self._on_progress)
         started = time.monotonic()
         jobs = (self._job(index) for index in sorted(self._missing))
@@ -250,6 +279,11 @@ class _Run:
         self._last_error = error
         self._failed_now[index] += 1
         self._failures_in_a_row += 1
+        if error["type"] in _FINAL:
+            raise TermigenError(
+                f"expected a model that can be asked, found {error['type']}: {error['message']}. "
+                "What was played is kept; mend that, then resume with the same folder"
+            )
         if self._failures_in_a_row >= PATIENCE:
             raise TermigenError(
                 f"expected episodes to end with a verdict, found {PATIENCE} failures in a row, at last "

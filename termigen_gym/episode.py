@@ -303,6 +303,11 @@ class EpisodeBuffer:
     def __len__(self) -> int:
         return len(self._steps)
 
+    @property
+    def begun(self) -> bool:
+        """Whether `begin` was called."""
+        return bool(self._task_digest)
+
     def begin(self, observation: str, info: Mapping[str, Any]) -> None:
         """Take what ``reset`` returned; without it the digest, the instruction and the first observation stay empty."""
         self._task_digest = info["task_digest"]

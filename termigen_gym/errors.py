@@ -19,6 +19,7 @@
     ├── ModelError            a model's endpoint, checkpoint or recording failed
     │   ├── ModelRefused      the endpoint refuses what it is asked, and will again: key, address, name of the model
     │   ├── ModelUnavailable  no attempt brought a reply; the run can be resumed
+    │   ├── ContextExceeded   a conversation is longer than the model takes
     │   └── BudgetSpent       what may be spent on a model is spent
     ├── AgentError            there is no such agent, or it does not take the options it was given
     └── ActionError           an action outside the action space was given to ``step`` (also a ValueError)
@@ -103,6 +104,10 @@ class ModelRefused(ModelError):
 
 class ModelUnavailable(ModelError):
     """No attempt brought a reply: the endpoint is down, overloaded or answers nonsense. The run can be resumed."""
+
+
+class ContextExceeded(ModelError):
+    """A conversation is longer than the model takes. A shorter one may be asked."""
 
 
 class BudgetSpent(ModelError):

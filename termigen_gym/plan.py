@@ -23,6 +23,9 @@ from .wrappers import CriticWrapper, TextEnv, schedule_of
 BUILDS = 2
 """Images that are built at a time."""
 
+WHERE_ASKED = frozenset({"base_url", "api_key_env", "timeout_s"})
+"""Options of agents and critics that do not decide what an episode is."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -82,13 +85,17 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """Return what decides what an episode is, the tasks' digests included.
 
-        The number of episodes, of workers, and the engine are left out: a run may be resumed with others.
+        The number of episodes, of workers, and the engine are left out: a run may be resumed with others. So are the
+        options of agent and critic that say where and how long a model is asked (`WHERE_ASKED`), which may hold what is
+        secret.
 
         Raises:
             TaskError: a task is unknown.
         """
         free = ("episodes", "only", "workers", "sandbox")
         kept = {key: value for key, value in asdict(self).items() if key not in free}
+        for name in ("agent_options", "critic_options"):
+            kept[name] = {key: value for key, value in kept[name].items() if key not in WHERE_ASKED}
         return {**kept, "digests": {id: folder_digest(entry_of(id).folder) for id in self.tasks}}
 
 

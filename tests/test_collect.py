@@ -19,6 +19,7 @@ from termigen_gym.collect import RETRIES, collect
 from termigen_gym.errors import AgentError, StoreError, TaskError, TermigenError
 from termigen_gym.plan import BUILDS, Plan, Progress, options_of, seed_of
 from termigen_gym.store import EpisodeStore
+from tests.agents_for_tests import Waiting
 from tests.bash_env import BashEnv, register, write_task
 
 ROOT = Path(__file__).parent.parent
@@ -128,6 +129,52 @@ def test_a_failure_that_stays_is_an_error_until_the_run_is_resumed(run: Path) ->
     again = collect(PLAN, run)
     assert (again.played, again.episodes, again.errors) == (1, 6, 0)
     assert EpisodeStore(run).get(f"000002-{RETRIES + 1}").solved
+
+
+def failing(error: str, *ids: str) -> Plan:
+    options = {"error": error, "ids": list(ids)}
+    return replace(PLAN, agent="tests.agents_for_tests:Failing", agent_options=options, critic="none", workers=1)
+
+
+@pytest.mark.parametrize("error", ["ModelRefused", "BudgetSpent"])
+def test_what_no_further_try_can_mend_ends_the_run_at_once(run: Path, error: str) -> None:
+    with pytest.raises(TermigenError, match=f"found {error}: .* resume with the same folder"):
+        collect(failing(error, "000002"), run)
+    assert [(e.id, e.ended) for e in EpisodeStore(run)] == [
+        ("000000", "submitted"),
+        ("000001", "submitted"),
+        ("000002", "error"),
+    ]
+    summary = collect(failing(error, "000002"), run)  # the second try has another id
+    assert (summary.episodes, summary.played, summary.errors) == (6, 4, 0)
+
+
+@pytest.mark.parametrize(("error", "tries"), [("ModelUnavailable", 2), ("ModelError", 2), ("ContextExceeded", 1)])
+def test_a_model_that_fails_is_asked_again_where_that_may_help(run: Path, error: str, tries: int) -> None:
+    summary = collect(failing(error, "000002"), run)
+    assert (summary.played, summary.errors) == (5 + tries, 2 - tries)
+
+
+def test_an_agent_that_waits_is_closed_where_the_run_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for event in ("waits", "closed"):
+        monkeypatch.setattr(Waiting, event, threading.Event())
+    with pytest.raises(TermigenError, match="ModelRefused"):
+        collect(replace(PLAN, agent="tests.agents_for_tests:Waiting", critic="none", workers=2), run)
+    assert Waiting.closed.is_set()
+    assert [episode.id for episode in EpisodeStore(run)] == ["000001"]
+
+
+def test_an_agent_that_can_not_be_had_is_known_before_images_are_built(run: Path) -> None:
+    with pytest.raises(AgentError, match="expected Failing to take"):
+        collect(replace(failing("ModelError"), agent_options={"colour": "red"}), run)
+    assert BashEnv.prepared == []
+
+
+def test_an_episode_that_did_not_begin_has_used_nothing(run: Path) -> None:
+    BashEnv.deaths[seed_of(3, 2)] = 1
+    collect(failing("ModelError"), run)
+    assert EpisodeStore(run).get("000001").usage == {"requests": 1}
+    assert EpisodeStore(run).get("000002").usage == {}
 
 
 def test_many_failures_in_a_row_end_the_run(run: Path) -> None:

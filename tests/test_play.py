@@ -77,6 +77,7 @@ def test_an_episode_holds_what_was_seen_thought_and_done(env: ScratchEnv) -> Non
     ]
     assert all(step.duration_s > 0 for step in episode.steps)
     assert agent.began[0][:2] == (env.task, "Make /app/out.txt.")
+    assert agent.began[0][2]["episode_id"] == episode.id
     assert Episode.from_json(episode.to_json()) == episode
 
 

@@ -10,17 +10,23 @@ import typer
 
 from .options import (
     AgentName,
+    AgentOptions,
+    BaseUrl,
+    Checkpoint,
     CriticName,
     Difficulty,
     Epsilon,
     Json,
+    KeyVariable,
     MaxSteps,
+    Model,
     Ray,
     RunFolder,
     Sandbox,
     SandboxName,
     Seed,
     TaskGlob,
+    Temperature,
     Workers,
     cluster_if,
     matching_ids,
@@ -30,9 +36,6 @@ from .options import (
 if TYPE_CHECKING:
     from ..collect import CollectSummary
     from ..score import Rate, Score
-
-Checkpoint = Annotated[str | None, typer.Option(help="Play with this checkpoint (agent local).")]
-Temperature = Annotated[float | None, typer.Option(min=0.0, help="Of a model's sampling.")]
 
 
 class Format(StrEnum):
@@ -64,7 +67,11 @@ def collect(
     ray: Ray = "",
     sandbox: Sandbox = SandboxName.auto,
     checkpoint: Checkpoint = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    api_key_env: KeyVariable = None,
     temperature: Temperature = None,
+    option: AgentOptions = None,
     as_json: Json = False,
 ) -> None:
     """Play many episodes and keep them.
@@ -77,7 +84,15 @@ def collect(
     from .agents import agent_choice
     from .screen import print_json, progress
 
-    name, options = agent_choice(agent, checkpoint, temperature)
+    name, options = agent_choice(
+        agent,
+        checkpoint=checkpoint,
+        model=model,
+        base_url=base_url,
+        api_key_env=api_key_env,
+        temperature=temperature,
+        options=option,
+    )
     with usage_errors():
         plan = Plan(
             tasks=matching_ids(tasks),
@@ -172,9 +187,13 @@ def evaluate(
     out: RunFolder,
     k: Annotated[int, typer.Option("--k", min=1, help="Of pass@k.")] = 1,
     n: Annotated[int | None, typer.Option("--n", min=1, help="Attempts at each task; k where not given.")] = None,
-    agent: Annotated[str | None, typer.Option(help="oracle, null, echo, local, or module:Class.")] = None,
+    agent: AgentName = None,
     checkpoint: Checkpoint = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    api_key_env: KeyVariable = None,
     temperature: Temperature = None,
+    option: AgentOptions = None,
     critic: Annotated[CriticName, typer.Option(help="Mistakes to recover from.")] = CriticName.none,
     epsilon: Epsilon = 0.2,
     seed: Seed = 0,
@@ -195,11 +214,19 @@ def evaluate(
     from .agents import agent_choice
     from .screen import print_json, progress
 
-    if agent is None and checkpoint is None:
-        raise typer.BadParameter("expected --agent or --checkpoint")
+    if agent is checkpoint is model is None:
+        raise typer.BadParameter("expected --agent, --checkpoint or --model")
     if n is not None and n < k:
         raise typer.BadParameter(f"expected at least {k} attempts for pass@{k}, found {n}", param_hint="--n")
-    name, options = agent_choice(agent, checkpoint, temperature)
+    name, options = agent_choice(
+        agent,
+        checkpoint=checkpoint,
+        model=model,
+        base_url=base_url,
+        api_key_env=api_key_env,
+        temperature=temperature,
+        options=option,
+    )
     ids = matching_ids(tasks)
     with usage_errors():
         plan = Plan(

@@ -160,6 +160,7 @@ class ChatModel(Protocol):
         Raises:
             ModelRefused: asking again won't help.
             ModelUnavailable: it may at another time.
+            ContextExceeded: the messages are too long for the model.
             BudgetSpent: nothing more may be spent.
             ModelError: there is no reply for another reason.
         """

@@ -145,8 +145,8 @@ def test_what_is_kept_of_the_cache_changes_nothing(school: School) -> None:
         fresh = greedy(school.after)
         fresh.begin(school.task, *turns[0])
         for turn, move in zip(turns[:number], moves, strict=False):
-            fresh._observe(*turn)
-            fresh._say(move)
+            fresh._turns.observe(*turn)
+            fresh._turns.say(move)
         assert fresh.act(*turns[number]) == moves[number]
 
 
