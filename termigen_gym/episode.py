@@ -8,6 +8,7 @@ there is no reward.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -187,6 +188,7 @@ class Episode:
         verdict: the verifier's Verdict as a dict, or None.
         ended: "submitted" | "budget" | "error". error: None, or {"type", "message"}.
         usage: counts such as tokens; started_at: ISO 8601, UTC.
+        duration_s: seconds from its start to its end, the agent's thinking and the reset included.
     """
 
     id: str
@@ -205,6 +207,7 @@ class Episode:
     verdict: Mapping[str, Any] | None = None
     error: Mapping[str, str] | None = None
     usage: Mapping[str, float] = field(default_factory=dict)
+    duration_s: float = 0.0
     schema: int = SCHEMA
 
     @property
@@ -294,6 +297,7 @@ class EpisodeBuffer:
             "options": dict(options or {}),
             "started_at": datetime.now(UTC).isoformat(),
         }
+        self._started = time.monotonic()
         self._task_digest = ""
         self._instruction = ""
         self._observation = ""
@@ -354,6 +358,7 @@ class EpisodeBuffer:
             ended=ended,
             error=error,
             usage=dict(usage or {}),
+            duration_s=round(time.monotonic() - self._started, 6),
         )
 
     def _labelled(self) -> tuple[Step, ...]:

@@ -16,6 +16,7 @@
     │   ├── VerifierCrashed   they were killed or could not be run, and left no reward
     │   └── VerifierTimeout   they did not end within their time limit
     ├── StoreError            an episode store is damaged or of another schema
+    │   └── DiskFull          the disk takes no more; nothing of what was to be written is left
     ├── ModelError            a model's endpoint, checkpoint or recording failed
     │   ├── ModelRefused      the endpoint refuses what it is asked, and will again: key, address, name of the model
     │   ├── ModelUnavailable  no attempt brought a reply; the run can be resumed
@@ -92,6 +93,10 @@ class VerifierTimeout(VerifierError):
 
 class StoreError(TermigenError):
     """An episode store is damaged, locked, or of another schema version."""
+
+
+class DiskFull(StoreError):
+    """The disk takes no more."""
 
 
 class ModelError(TermigenError):

@@ -16,15 +16,13 @@ import numpy as np
 from .catalog import Entry, find
 from .executor import Job, run_jobs
 from .family import DIFFICULTIES
+from .llm.base import WHERE_ASKED
 from .registration import make, task_name
 from .task import folder_digest
 from .wrappers import CriticWrapper, TextEnv, schedule_of
 
 BUILDS = 2
 """Images that are built at a time."""
-
-WHERE_ASKED = frozenset({"base_url", "api_key_env", "timeout_s"})
-"""Options of agents and critics that do not decide what an episode is."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from gymnasium.utils import RecordConstructorArgs
 from .critic import Critic, Schedule, Situation, critic_named
 from .episode import Ended, Episode, EpisodeBuffer, Intent, Perturbation
 from .errors import ActionError, TermigenError
+from .llm.base import WHERE_ASKED
 
 TextEnv: TypeAlias = gym.Env[str, str]
 """A TerminalEnv or one wrapped."""
@@ -45,7 +46,8 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         critic: "rule", "llm", or a `Critic`. With a `Critic` object, ``env.spec.to_json()`` raises TypeError.
         epsilon: probability of a mistake, in [0, 1].
         schedule: further arguments of `Schedule`, as JSON values.
-        critic_options: of a critic by name (see `critic_named`), as JSON values.
+        critic_options: of a critic by name (see `critic_named`), as JSON values. The environment's spec has them
+            without the address of an endpoint.
         informative_only: a mistake whose step ends well without a word is taken back by a snapshot, and the agent's
             own action runs. Variables and jobs of the shell go with that, as `TerminalEnv.restore` says.
 
@@ -69,7 +71,9 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
             critic=critic,
             epsilon=epsilon,
             schedule=schedule,
-            critic_options=critic_options,
+            # An address may hold a password, and what is written down here goes into every episode.
+            critic_options=critic_options
+            and {name: value for name, value in critic_options.items() if name not in WHERE_ASKED},
             informative_only=informative_only,
             _disable_deepcopy=True,
         )
