@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .catalog import Entry, find
+from .critic import critic_named
 from .executor import Job, run_jobs
 from .family import DIFFICULTIES
 from .llm.base import WHERE_ASKED
@@ -63,13 +64,15 @@ class Plan:
         """Refuse what can't be played.
 
         Raises:
-            ValueError: a value is out of range.
+            ValueError: a value is out of range, or there is no such critic. ModelRefused: its key is missing.
         """
         if not self.tasks:
             raise ValueError("expected at least one task, found none")
         if self.episodes < 1:
             raise ValueError(f"expected at least 1 episode, found {self.episodes}")
         schedule_of(self.epsilon, self.schedule)
+        if self.critic != "none":
+            critic_named(self.critic, self.critic_options)
 
     @property
     def indices(self) -> Sequence[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from ..agents.base import Agent, Move
 from ..task import Task
+from .options import named_values
 
 DEFAULT_URL = "http://127.0.0.1:8000/v1"
 """Where the agent chat asks when nothing else is said: where vLLM serves."""
@@ -56,20 +56,7 @@ def agent_choice(
         "api_key_env": api_key_env,
         "temperature": temperature,
     }
-    return name, _options(options or ()) | {key: value for key, value in flags.items() if value is not None}
-
-
-def _options(pairs: Sequence[str]) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        key, found, text = pair.partition("=")
-        if not found or not key.isidentifier():
-            raise typer.BadParameter(f"expected NAME=VALUE, found {pair!r}", param_hint="--option")
-        try:
-            options[key] = json.loads(text)
-        except ValueError:
-            options[key] = text
-    return options
+    return name, named_values(options, "--option") | {key: value for key, value in flags.items() if value is not None}
 
 
 class Narrated:

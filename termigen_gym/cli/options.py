@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,6 +33,7 @@ class CriticName(StrEnum):
     """Critics by name."""
 
     rule = "rule"
+    llm = "llm"
     none = "none"
 
 
@@ -66,6 +68,41 @@ AgentOptions = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="NAME=VALUE", help="Further option of the agent; VALUE is JSON, else a text."),
 ]
+
+
+CriticOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--critic-option", metavar="NAME=VALUE", help="Of the critic llm: model, base_url, api_key_env, judge, tries …"
+    ),
+]
+ScheduleOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--schedule", metavar="NAME=VALUE", help="Of mistakes: weights (JSON), most_in_a_row, shape, horizon."
+    ),
+]
+InformativeOnly = Annotated[
+    bool, typer.Option("--informative-only", help="Take a mistake back whose step ends well without a word.")
+]
+
+
+def named_values(pairs: Sequence[str] | None, hint: str) -> dict[str, Any]:
+    """Return the options of NAME=VALUE texts; a VALUE is JSON, else a text. `hint` is how the user gave them.
+
+    Raises:
+        typer.BadParameter: one has another form.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs or ():
+        key, found, text = pair.partition("=")
+        if not found or not key.isidentifier():
+            raise typer.BadParameter(f"expected NAME=VALUE, found {pair!r}", param_hint=hint)
+        try:
+            values[key] = json.loads(text)
+        except ValueError:
+            values[key] = text
+    return values
 
 
 def matching_ids(glob: str) -> tuple[str, ...]:

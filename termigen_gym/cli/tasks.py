@@ -16,6 +16,7 @@ from .options import (
     BaseUrl,
     Checkpoint,
     CriticName,
+    CriticOptions,
     Difficulty,
     Epsilon,
     Json,
@@ -24,10 +25,12 @@ from .options import (
     Model,
     Sandbox,
     SandboxName,
+    ScheduleOptions,
     Seed,
     Temperature,
     Workers,
     entry_named,
+    named_values,
     usage_errors,
 )
 
@@ -121,6 +124,8 @@ def play(
     seed: Seed = 0,
     critic: Annotated[CriticName, typer.Option(help="Who puts mistakes in place of actions.")] = CriticName.none,
     epsilon: Epsilon = 0.2,
+    critic_option: CriticOptions = None,
+    schedule: ScheduleOptions = None,
     difficulty: Annotated[Difficulty | None, typer.Option(help="Of a family's instance.")] = None,
     max_steps: MaxSteps = None,
     checkpoint: Checkpoint = None,
@@ -157,7 +162,14 @@ def play(
     with usage_errors():
         env = make(env_id(entry.name), sandbox=sandbox.value, **({} if max_steps is None else {"max_steps": max_steps}))
         if critic != CriticName.none:
-            env = CriticWrapper(env, critic.value, epsilon)
+            with usage_errors():
+                env = CriticWrapper(
+                    env,
+                    critic.value,
+                    epsilon,
+                    critic_options=named_values(critic_option, "--critic-option"),
+                    schedule=named_values(schedule, "--schedule"),
+                )
     if name != "human":
         player = Narrated(player, screen)
     try:

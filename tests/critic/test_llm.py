@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from termigen_gym.episode import Judgement, PerturbationKind, Repair
 from termigen_gym.errors import ModelUnavailable
 from termigen_gym.llm import Reply, Request
 from termigen_gym.play import play
+from termigen_gym.sandbox.base import Engine
 from termigen_gym.task import Task
 from termigen_gym.wrappers import CriticWrapper
-from tests.endpoint import Body, Endpoint, says
+from tests.endpoint import Behaviour, Body, Endpoint, says
 from tests.scratch import ScratchEnv, a_task
 
 SOLVE = "#!/bin/bash\n\n# I look.\ncat a.txt\n\n# I copy it.\ncp a.txt out.txt\n"
@@ -31,6 +34,11 @@ MISTAKE = {
 }
 GOOD = {"fits": True, "plausible": True, "informative": True, "why": ""}
 PROSE = "What a nice task!"
+MAIN = [sys.executable, "-c", "from termigen_gym.cli import main; main()"]
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*MAIN, *words], capture_output=True, text=True, check=False)
 
 
 class Cast:
@@ -181,3 +189,29 @@ def test_an_endpoint_that_fails_is_our_error_and_no_reward(tmp_path: Path) -> No
     assert (episode.ended, episode.reward) == ("error", None)
     assert episode.error is not None
     assert episode.error["type"] == "ModelUnavailable"
+
+
+def test_a_run_with_a_critic_that_is_a_model(one_engine: Engine, tmp_path: Path) -> None:
+    """The address stays out of what is written down; a schedule's and a critic's options are checked at once."""
+    mistake = {"thought": "It is a.", "command": "cat a", "diagnosis": "ls", "finding": "There is no a.", "undo": []}
+    good = {"fits": True, "plausible": True, "informative": True, "advances": True, "why": ""}
+
+    def answer(body: Body) -> Behaviour:
+        return says(json.dumps(good if "Answer" in body["messages"][0]["content"] else mistake))
+
+    words = ["collect", "--out", str(tmp_path / "run"), "--tasks", "stock-terminal", "--episodes", "1", "--json"]
+    words += ["--sandbox", one_engine.name, "--critic", "llm", "--epsilon", "1", "--schedule", "most_in_a_row=1"]
+    with Endpoint(answer) as endpoint:
+        secret = endpoint.url.replace("http://", "http://somebody:secret@")
+        options = ["--critic-option", "model=x", "--critic-option", f"base_url={secret}", "--critic-option", "tries=1"]
+        done = run(*words, *options)
+        assert endpoint.bodies
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["made_good"] == json.loads(done.stdout)["injected"]
+    assert sum(json.loads(done.stdout)["injected"].values()) == 1
+    kept = "".join(path.read_text() for path in (tmp_path / "run").iterdir())
+    assert '"tries": 1' in kept
+    assert "secret" not in kept
+    for option in (["--schedule", "shape=soon"], ["--schedule", "speed=3"], ["--critic-option", "tries=0"]):
+        refused = run(*words, *options, *option)
+        assert refused.returncode == 2, refused.stderr
