@@ -1,0 +1,81 @@
+"""Episodes as asciicast v2 recordings, to look at in a terminal or a browser.
+
+The format: docs.asciinema.org/manual/asciicast/v2
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..agents.replies import key_name
+from ..episode import Episode
+from .folders import empty_folder
+
+THINKING_S = 1.0
+"""Seconds before each command: how long the agent thought is not on record, and a viewer wants to read."""
+
+_WIDTH, _HEIGHT = 80, 24  # what a program that addresses the screen is seen on
+
+Event = tuple[float, str, str]
+
+
+def write_asciicast(episodes: Iterable[Episode], out: Path) -> int:
+    """Write OUT/<episode>.cast for each episode, and return how many.
+
+    Args:
+        episodes: with a verdict and a turn each.
+        out: a folder; made if need be.
+
+    Raises:
+        StoreError: the folder holds something already.
+    """
+    empty_folder(out)
+    count = 0
+    for episode in episodes:
+        (out / f"{episode.id}.cast").write_bytes(_cast(episode))
+        count += 1
+    return count
+
+
+def _cast(episode: Episode) -> bytes:
+    header = {
+        "version": 2,
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "timestamp": int(datetime.fromisoformat(episode.started_at).timestamp()),
+        "title": f"{episode.task_id} {episode.id}, {episode.agent}: reward {episode.reward:g}",
+        "env": {"TERM": "xterm-256color", "SHELL": "/bin/bash"},
+    }
+    lines: list[Any] = [header, *([round(at, 6), code, data] for at, code, data in events(episode))]
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode("utf-8", "replace")
+
+
+def events(episode: Episode) -> Iterator[Event]:
+    r"""Yield the events of an episode: seconds from its begin, "o" (output) or "m" (a marker), and the text.
+
+    Prompt and command come `THINKING_S` after what was there before, the output after the step's recorded seconds. The
+    prompt is "$ "; what is typed to a running program stands without one. A marker stands where a mistake was injected.
+    """
+    at = 0.0
+    yield at, "o", _shown(episode.steps[0].observation)
+    after = [step.observation for step in episode.steps[1:]] + [episode.final_observation]
+    state = "prompt"
+    for step, output in zip(episode.steps, after, strict=True):
+        at += THINKING_S
+        if step.perturbation is not None:
+            yield at, "m", step.perturbation.kind
+        prompt, more = ("$ ", "> ") if state != "running" else ("", "")
+        yield at, "o", _shown(prompt + key_name(step.executed).replace("\n", f"\n{more}"))
+        at += step.duration_s
+        yield at, "o", _shown(output)
+        state = step.state
+
+
+def _shown(text: str) -> str:
+    """Return a text as a terminal takes it, on lines of its own."""
+    ended = text if not text or text.endswith("\n") else f"{text}\n"
+    return ended.replace("\n", "\r\n")
