@@ -58,24 +58,24 @@ def events(episode: Episode) -> Iterator[Event]:
     r"""Yield the events of an episode: seconds from its begin, "o" (output) or "m" (a marker), and the text.
 
     Prompt and command come `THINKING_S` after what was there before, the output after the step's recorded seconds. The
-    prompt is "$ "; what is typed to a running program stands without one. A marker stands where a mistake was injected.
+    first prompt is on record at the end of the first observation; later ones, which an observation leaves out, are
+    "$ ". What is typed to a running program stands without one. A marker stands where a mistake was injected.
     """
     at = 0.0
-    yield at, "o", _shown(episode.steps[0].observation)
+    first = episode.steps[0].observation
+    yield at, "o", _returned(first)
     after = [step.observation for step in episode.steps[1:]] + [episode.final_observation]
-    state = "prompt"
+    prompt = "$ " if first.endswith("\n") else ""
     for step, output in zip(episode.steps, after, strict=True):
         at += THINKING_S
         if step.perturbation is not None:
             yield at, "m", step.perturbation.kind
-        prompt, more = ("$ ", "> ") if state != "running" else ("", "")
-        yield at, "o", _shown(prompt + key_name(step.executed).replace("\n", f"\n{more}"))
+        yield at, "o", _returned(prompt + key_name(step.executed).replace("\n", "\n> ") + "\n")
         at += step.duration_s
-        yield at, "o", _shown(output)
-        state = step.state
+        yield at, "o", _returned(output if not output or output.endswith("\n") else f"{output}\n")
+        prompt = "" if step.state == "running" else "$ "
 
 
-def _shown(text: str) -> str:
-    """Return a text as a terminal takes it, on lines of its own."""
-    ended = text if not text or text.endswith("\n") else f"{text}\n"
-    return ended.replace("\n", "\r\n")
+def _returned(text: str) -> str:
+    """Return a text as a program's output reaches a terminal: the cursor goes back to the left at each line."""
+    return text.replace("\n", "\r\n")
