@@ -73,7 +73,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a run as data for trainers and other tools."""
-    from ..export import Figures, Selection
+    from ..export import Figures, Selection, mistake_shares
     from ..store import EpisodeStore
     from .screen import OUT, print_json, table
 
@@ -81,7 +81,7 @@ def export(
         raise typer.BadParameter("expected --tokenizer with --format tokens, and only there")
     target = _Target(format, out)
     with usage_errors():
-        mistakes = dict(_share(text) for text in train_mistakes or ())
+        mistakes = mistake_shares(policy.value, dict(_share(text) for text in train_mistakes or ()))
         selection = Selection(
             min_pass_rate=min_pass_rate,
             recovered_only=recovered_only,

@@ -5,7 +5,7 @@
 
 from .asciicast import write_asciicast
 from .atif import write_atif
-from .conversation import POLICIES, Policy, conversation, recovery_turns, trained_turns
+from .conversation import POLICIES, Policy, conversation, mistake_shares, recovery_turns, trained_turns
 from .figures import Figures
 from .messages import write_messages
 from .selection import REASONS, Chosen, Selection, category_of, pass_rate
@@ -24,6 +24,7 @@ __all__ = [
     "category_of",
     "conversation",
     "encode",
+    "mistake_shares",
     "pass_rate",
     "recovery_turns",
     "trained_turns",

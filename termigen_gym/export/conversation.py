@@ -62,16 +62,9 @@ def trained_turns(episode: Episode, policy: Policy, mistakes: Mapping[str, float
             without asking for a trainer that knows weights.
 
     Raises:
-        ValueError: `policy` is not one of `POLICIES`, or `mistakes` has an unknown kind or a share out of [0, 1].
+        ValueError: as `mistake_shares`.
     """
-    if policy not in POLICIES:
-        raise ValueError(f"expected one of the policies {', '.join(POLICIES)}, found {policy!r}")
-    shares: dict[str, float] = {kind: float(policy == "all") for kind in PERTURBATION_KINDS}
-    shares.update(mistakes or {})
-    if unknown := sorted(set(shares) - set(PERTURBATION_KINDS)):
-        raise ValueError(f"expected mistakes of the kinds {', '.join(PERTURBATION_KINDS)}, found {unknown[0]!r}")
-    if wrong := [share for share in shares.values() if not 0.0 <= share <= 1.0]:
-        raise ValueError(f"expected a share of mistakes in [0, 1], found {wrong[0]}")
+    shares = mistake_shares(policy, mistakes or {})
     honest = recovery_turns(episode) if policy == "recovery-only" else frozenset(range(len(episode.steps)))
     trained = set()
     for index, step in enumerate(episode.steps):
@@ -83,6 +76,25 @@ def trained_turns(episode: Episode, policy: Policy, mistakes: Mapping[str, float
         if wanted:
             trained.add(index)
     return frozenset(trained)
+
+
+def mistake_shares(policy: Policy, mistakes: Mapping[str, float]) -> dict[str, float]:
+    """Return, for every kind, the share of the injected mistakes that is trained on.
+
+    Args:
+        policy: says it of the kinds that `mistakes` does not have: all of them by "all", else none.
+        mistakes: by kind.
+
+    Raises:
+        ValueError: `policy` is not one of `POLICIES`, or `mistakes` has an unknown kind or a share out of [0, 1].
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"expected one of the policies {', '.join(POLICIES)}, found {policy!r}")
+    if unknown := sorted(set(mistakes) - set(PERTURBATION_KINDS)):
+        raise ValueError(f"expected mistakes of the kinds {', '.join(PERTURBATION_KINDS)}, found {unknown[0]!r}")
+    if wrong := [share for share in mistakes.values() if not 0.0 <= share <= 1.0]:
+        raise ValueError(f"expected a share of mistakes in [0, 1], found {wrong[0]}")
+    return {kind: mistakes.get(kind, float(policy == "all")) for kind in PERTURBATION_KINDS}
 
 
 def recovery_turns(episode: Episode) -> frozenset[int]:
