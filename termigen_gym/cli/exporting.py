@@ -122,6 +122,7 @@ def export(
             splits=splits,
             tokens=_tokens(written.values()),
         )
+        card.parent.mkdir(parents=True, exist_ok=True)
         card.write_text(text, encoding="utf-8")
         document["card"] = str(card)
     if as_json:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..agents.replies import key_name
 from ..episode import Episode
-from .folders import empty_folder
+from .folders import empty_folder, new_path
 
 THINKING_S = 1.0
 """Seconds before each command: how long the agent thought is not on record, and a viewer wants to read."""
@@ -31,12 +31,12 @@ def write_asciicast(episodes: Iterable[Episode], out: Path) -> int:
         out: a folder; made if need be.
 
     Raises:
-        StoreError: the folder holds something already.
+        StoreError: the folder holds something already, or two episodes have one id.
     """
     empty_folder(out)
     count = 0
     for episode in episodes:
-        (out / f"{episode.id}.cast").write_bytes(_cast(episode))
+        new_path(out, episode.id, ".cast").write_bytes(_cast(episode))
         count += 1
     return count
 

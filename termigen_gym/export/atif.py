@@ -17,7 +17,7 @@ from .. import __version__
 from ..agents.protocol import TOOL
 from ..agents.replies import key_name
 from ..episode import Episode, Step
-from .folders import empty_folder
+from .folders import empty_folder, new_path
 from .selection import pass_rate
 
 SCHEMA_VERSION = "ATIF-v1.7"
@@ -38,7 +38,7 @@ def write_atif(episodes: Iterable[Episode], out: Path) -> int:
         out: a file of JSON Lines where its name ends with ".jsonl" (an existing one is replaced), else a folder.
 
     Raises:
-        StoreError: the folder holds something already.
+        StoreError: the folder holds something already, or two episodes have one id.
     """
     count = 0
     if out.suffix == ".jsonl":
@@ -49,7 +49,7 @@ def write_atif(episodes: Iterable[Episode], out: Path) -> int:
         return count
     empty_folder(out)
     for episode in episodes:
-        trial = out / episode.id
+        trial = new_path(out, episode.id)
         (trial / "agent").mkdir(parents=True)
         (trial / "agent" / "trajectory.json").write_bytes(_encoded(trajectory(episode), indent=2) + b"\n")
         (trial / "result.json").write_bytes(_encoded(_result(episode), indent=2) + b"\n")

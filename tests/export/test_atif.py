@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from termigen_gym.agents.protocol import TOOL
 from termigen_gym.episode import Episode
 from termigen_gym.errors import StoreError
-from termigen_gym.export import write_atif
+from termigen_gym.export import write_asciicast, write_atif
 from termigen_gym.export.atif import trajectory
 from tests.chat import a_mistake_at, of_steps, some_steps
 from tests.episodes import an_episode
@@ -184,3 +185,16 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
         write_atif(EPISODES, tmp_path)
     with pytest.raises(StoreError, match="expected a folder to write to"):
         write_atif(EPISODES, Path(__file__))
+
+
+@pytest.mark.parametrize("write", [write_atif, write_asciicast])
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [(("a", "a"), "expected one episode of an id, found two"), (("../a",), "can be a file name, found '../a'")],
+)
+def test_an_id_that_can_not_be_a_file_of_its_own_is_refused(
+    write: Callable[..., int], ids: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError, match=message):
+        write([an_episode(id) for id in ids], tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -109,8 +109,8 @@ def test_a_split_of_a_file_is_two_files_beside_it(export: Export, tmp_path: Path
     found = document(export("--format", "messages", "--out", out, "--split", 0.5, "--json"))
     assert sorted(path.name for path in out.parent.iterdir()) == ["m-train.parquet", "m-validation.parquet"]
     assert "card" not in found
-    document(export("--format", "messages", "--out", out, "--card", tmp_path / "card.md", "--json"))
-    assert "`0.25`" in (tmp_path / "card.md").read_text()
+    document(export("--format", "messages", "--out", out, "--card", tmp_path / "cards" / "card.md", "--json"))
+    assert "`0.25`" in (tmp_path / "cards" / "card.md").read_text()
 
 
 def test_what_is_like_an_evaluation_is_left_out(export: Export, tmp_path: Path) -> None:
