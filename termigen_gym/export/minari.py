@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -32,6 +32,7 @@ from .folders import empty_folder
 
 _NO_DATASET_NAME = re.compile(r"[^-\w]")
 _NO_EXIT_CODE = -1
+_AT_A_TIME = 50
 
 _Key = tuple[str, str]
 
@@ -81,12 +82,23 @@ def write_minari(episodes: Iterable[Episode], out: Path) -> int:
         name = _NO_DATASET_NAME.sub("-", task_name(key[0]))
         storages[key] = _new_storage(out, f"{NAMESPACE}/{name}-v{versions[name]}", key, one)
         versions[name] += 1
+    # Minari measures the whole dataset whenever it is told something, so it is told many things at once.
+    waiting: defaultdict[_Key, list[Episode]] = defaultdict(list)
     for episode in episodes:
-        storage = storages[_key(episode)]
-        storage.update_episodes([_buffer(episode)])
-        ours = {"episode": episode.id, "agent": episode.agent, "task_digest": episode.task_digest}
-        storage.update_episode_metadata([ours], [storage.total_episodes - 1])
+        some = waiting[key := _key(episode)]
+        some.append(episode)
+        if len(some) == _AT_A_TIME:
+            _add(storages[key], waiting.pop(key))
+    for key, some in waiting.items():
+        _add(storages[key], some)
     return sum(storage.total_episodes for storage in storages.values())
+
+
+def _add(storage: Any, episodes: Sequence[Episode]) -> None:
+    first = storage.total_episodes
+    storage.update_episodes([_buffer(episode) for episode in episodes])
+    ours = [{"episode": one.id, "agent": one.agent, "task_digest": one.task_digest} for one in episodes]
+    storage.update_episode_metadata(ours, range(first, first + len(episodes)))
 
 
 def _key(episode: Episode) -> _Key:

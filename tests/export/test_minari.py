@@ -108,3 +108,14 @@ def test_without_a_spec_the_data_are_there_and_the_environment_is_not(minari: An
 def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="expected an empty folder, found 'envs'"):
         write_minari([an_episode()], tmp_path)
+
+
+def test_many_episodes_keep_their_order_and_their_facts(minari: Any, tmp_path: Path) -> None:
+    episodes = [an_episode(f"{number}", seed=number, task_id=f"termigen/t{number % 2}-v0") for number in range(230)]
+    assert write_minari(episodes, tmp_path / "out") == 230
+    for rest in (0, 1):
+        dataset = minari.load_dataset(f"termigen/t{rest}-v0")
+        facts = list(dataset.storage.get_episode_metadata(range(115)))
+        assert [one["episode"] for one in facts] == [f"{number}" for number in range(rest, 230, 2)]
+        assert [one["seed"] for one in facts] == list(range(rest, 230, 2))
+        assert (dataset.total_episodes, len(list(dataset))) == (115, 115)
