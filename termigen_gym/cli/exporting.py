@@ -39,7 +39,12 @@ class PolicyName(StrEnum):
 
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run.", exists=True, file_okay=False)],
-    format: Annotated[Format, typer.Option(help="tokens for training, messages for everything else.")],
+    format: Annotated[
+        Format,
+        typer.Option(
+            help="tokens for training/sft.py, messages for other trainers; atif, minari, asciicast for other tools."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="File or folder to write; .parquet makes messages Parquet.")],
     policy: Annotated[
         PolicyName, typer.Option(help="Which of the agent's turns are trained on.")
@@ -208,11 +213,11 @@ def _share(text: str) -> tuple[str, float]:
 
 def _contaminated(folders: Sequence[Path]) -> Callable[[str], bool] | None:
     """Return what tells whether an instruction is like that of an evaluation task in one of the folders."""
+    if not folders:
+        return None
     from ..synthesis.contamination import Evaluation, read_evaluation
 
     evaluations = [Evaluation(read_evaluation(folder)) for folder in folders]
-    if not evaluations:
-        return None
     return lambda instruction: any(one.contamination(instruction) is not None for one in evaluations)
 
 

@@ -1,6 +1,6 @@
 """Episodes as ATIF 1.7 trajectories (Agent Trajectory Interchange Format, Harbor's RFC 0001).
 
-A folder is laid out as Harbor lays out the trials of a job, which is where its tools look:
+A folder is laid out as Harbor lays out the trials of a job, so that what reads those finds its way:
 
     OUT/<episode>/agent/trajectory.json     the trajectory
     OUT/<episode>/result.json               what ATIF has no place for and Harbor reads from here: task, agent, reward

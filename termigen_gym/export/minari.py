@@ -23,6 +23,8 @@ from typing import Any
 
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Text
+from minari.data_collector import EpisodeBuffer
+from minari.dataset.minari_storage import MinariStorage
 
 from .. import __version__
 from ..env import ACTION_LIMIT, OBSERVATION_LIMIT
@@ -112,8 +114,6 @@ def _portable(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _new_storage(out: Path, dataset_id: str, key: _Key, seen: _Seen) -> Any:
-    from minari.dataset.minari_storage import MinariStorage
-
     data = out / dataset_id / "data"
     data.mkdir(parents=True)
     storage = MinariStorage.new(
@@ -140,8 +140,6 @@ def _space(max_length: int, characters: set[str]) -> Text:
 
 
 def _buffer(episode: Episode) -> Any:
-    from minari.data_collector import EpisodeBuffer
-
     last = len(episode.steps) - 1
     return EpisodeBuffer(
         seed=episode.seed,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +173,23 @@ def test_a_run_without_its_plan_has_a_card_too(export: Export, tmp_path: Path) -
     done = export("--format", "messages", "--out", tmp_path / "other")
     assert done.exit_code == 2
     assert "expected the plan of a run as a JSON object" in done.stderr
+
+
+class NoMinari(MetaPathFinder):
+    """Finds no package minari, as where it is not installed."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        if fullname == "minari":
+            raise ModuleNotFoundError("No module named 'minari'", name="minari")
+
+
+def test_without_its_package_a_format_writes_nothing(
+    export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(("minari", "termigen_gym.export.minari"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [NoMinari(), *sys.meta_path])
+    done = export("--format", "minari", "--out", tmp_path / "data")
+    assert done.exit_code == 3
+    assert "pip install 'termigen-gym[export]'" in done.stderr
+    assert not (tmp_path / "data").exists()
