@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -26,7 +27,8 @@ class Cluster:
     """Calls functions on the machines of a Ray cluster; for many threads at once, each waits for its own call.
 
     A call that goes down with its machine is made again on another one, so what is called must bear that. Every machine
-    needs this package, in the same version, and the engine that is asked for.
+    needs this package, in the same version, the engine that is asked for, and what is named by path (tasks of one's
+    own, checkpoints) at the same place; variables whose names begin with TERMIGEN_ go along with each call.
 
     Args:
         address: as ``ray.init`` takes it: "auto", "host:port", or "local" for this machine alone.
@@ -106,7 +108,8 @@ class Cluster:
         with self._changed:
             if self._closed:
                 raise TermigenError("expected an open cluster, found it closed")
-            reference = remote.remote(__version__, function, args)
+            ours = {name: value for name, value in os.environ.items() if name.startswith("TERMIGEN_")}
+            reference = remote.remote(__version__, ours, function, args)
             self._under_way.add(reference)
             return reference
 
@@ -139,8 +142,9 @@ def _sigterm_kept() -> Iterator[None]:
         signal.signal(signal.SIGTERM, handler)
 
 
-def _carried_out(version: str, function: Callable[..., T], args: tuple[Any, ...]) -> T:
-    """Call a function; on a machine of the cluster."""
+def _carried_out(version: str, environment: Mapping[str, str], function: Callable[..., T], args: tuple[Any, ...]) -> T:
+    """Call a function on a machine of the cluster, with the variables by which this package is told things."""
+    os.environ.update(environment)
     if version != __version__:
         raise TermigenError(
             f"{platform.node()}: expected termigen-gym {version}, as where the run was begun, found {__version__}"

@@ -6,6 +6,7 @@ Failures of ours are kept and tried again; they are never turned into a reward.
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 from collections import Counter
@@ -15,9 +16,21 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from .agents.base import Agent
+from .agents.base import Agent, Closable
+from .cluster import Cluster
 from .episode import PERTURBATION_KINDS, Episode
-from .errors import ModelError, SandboxDied, SandboxError, TermigenError, TerminalError, VerifierError
+from .errors import (
+    BudgetSpent,
+    DiskFull,
+    ModelError,
+    ModelRefused,
+    ModelUnavailable,
+    SandboxDied,
+    SandboxError,
+    TermigenError,
+    TerminalError,
+    VerifierError,
+)
 from .executor import Job, run_jobs
 from .plan import OnProgress, Plan, Progress, make_env, options_of, prepare, seed_of
 from .play import play
@@ -32,8 +45,22 @@ RETRIES = 2
 PATIENCE = 10
 """So many failures in a row end the run: something is wrong that waiting will not mend."""
 
-_PASSING: tuple[type[TermigenError], ...] = (SandboxError, SandboxDied, TerminalError, ModelError, VerifierError)
+_PASSING: tuple[type[TermigenError], ...] = (
+    SandboxError,
+    SandboxDied,
+    TerminalError,
+    ModelError,
+    VerifierError,
+)
 _MAY_PASS = frozenset(kind.__name__ for kind in (*_PASSING, *VerifierError.__subclasses__()))
+_FINAL = frozenset({ModelRefused.__name__, BudgetSpent.__name__})
+
+PAUSE_S = 5.0
+"""The first pause where the disk is full or an endpoint does not answer; each further one is twice as long."""
+
+LONGEST_PAUSE_S = 60.0
+PAUSES = 60
+"""So many in a row, about an hour, end the run."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +71,10 @@ class CollectSummary:
         run: the folder. episodes: those with a verdict. played: attempts of this call, failures included.
         solved: episodes with reward 1. errors: episodes still without a verdict. failures: failed attempts on record.
         injected: mistakes by class. perturbed: episodes with at least one. recovered: those of them with reward 1.
-        steps: of all episodes. env_s: seconds spent in the environment's steps.
+        made_good: mistakes, by class, that a later step made good.
+        steps: of all episodes. env_s: seconds spent in the environment's steps. episodes_s: seconds of all episodes,
+            which go on side by side; what is not the environment's is the agent's, the critic's, and the resets'.
+        tokens: read and written by agents. dollars: what they cost.
         wall_s: seconds of this call. episodes_per_s: of this call.
         last_error: the last failure of this call, or None.
     """
@@ -58,8 +88,12 @@ class CollectSummary:
     injected: Mapping[str, int]
     perturbed: int
     recovered: int
+    made_good: Mapping[str, int]
     steps: int
     env_s: float
+    episodes_s: float
+    tokens: int
+    dollars: float
     wall_s: float
     episodes_per_s: float
     last_error: Mapping[str, str] | None
@@ -69,9 +103,12 @@ class CollectSummary:
         return asdict(self)
 
 
-def collect(plan: Plan, folder: Path, on_progress: OnProgress | None = None) -> CollectSummary:
+def collect(
+    plan: Plan, folder: Path, on_progress: OnProgress | None = None, cluster: Cluster | None = None
+) -> CollectSummary:
     """Play what `plan` asks for and `folder` lacks; each episode is on the disk as soon as it ends.
 
+    Where the disk is full, or an endpoint does not answer, the run pauses and goes on when that has passed.
     An episode that fails for reasons that may pass is tried again up to `RETRIES` times; each try is kept, later ones
     with a suffix to the id. What still has no verdict is tried anew when the run is resumed.
 
@@ -79,17 +116,22 @@ def collect(plan: Plan, folder: Path, on_progress: OnProgress | None = None) -> 
         plan: what to play.
         folder: of the run; made if need be.
         on_progress: told of each image and each episode.
+        cluster: where episodes are played, `plan.workers` at a time; a machine builds an image when it first needs it,
+            and what it had not ended when it goes down is played on another. It is closed where this is interrupted.
+            None: they are played here.
 
     Raises:
         StoreError: `folder` holds a run of another plan, or another process writes to it.
         TaskError: a task is unknown or malformed.
         SandboxError: there is no engine, or an image does not build.
-        TermigenError: `PATIENCE` episodes in a row failed. What was played is kept.
+        AgentError, ModelError: there is no such agent, or it can't be made.
+        TermigenError: a model refused, a budget was spent, or `PATIENCE` episodes in a row failed. What was played is
+            kept.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after the sandboxes are closed. What was played is kept.
     """
     with EpisodeStore(folder) as store:
         store.bind(plan.identity())
-        return _Run(plan, store, on_progress or (lambda progress: None)).go()
+        return _Run(plan, store, on_progress or (lambda progress: None), cluster).go()
 
 
 class _Cast:
@@ -110,6 +152,11 @@ class _Cast:
         finally:
             self._idle.put(agent)
 
+    def call(self) -> None:
+        """Make one, so that an agent that can't be had is known before anything else is made."""
+        with self.one():
+            pass
+
 
 class _Closed(Exception):
     """The job was closed before it began to play."""
@@ -125,16 +172,17 @@ class _EpisodeJob:
         self._cast = cast
         self._closed = threading.Event()
         self._env: TextEnv | None = None
+        self._agent: Agent | None = None
 
     def run(self) -> Episode:
         plan = self._plan
-        with self._cast.one() as agent:
+        with self._cast.one() as self._agent:
             self._env = env = make_env(plan, plan.task_of(self.index))
             try:
                 if self._closed.is_set():
                     raise _Closed
                 seed, options = seed_of(plan.seed, self.index), options_of(plan, self.index)
-                return play(env, agent, episode_id=self._id, seed=seed, options=options)
+                return play(env, self._agent, episode_id=self._id, seed=seed, options=options)
             finally:
                 env.close()
 
@@ -142,6 +190,31 @@ class _EpisodeJob:
         self._closed.set()
         if self._env is not None:
             self._env.unwrapped.abort()  # type: ignore[attr-defined]
+        if isinstance(self._agent, Closable):
+            self._agent.close()
+
+
+class _RemoteJob:
+    """One attempt at one episode, on a machine of a cluster."""
+
+    def __init__(self, plan: Plan, index: int, attempt: int, cluster: Cluster) -> None:
+        self._what = plan, index, attempt
+        self._cluster = cluster
+
+    def run(self) -> Episode:
+        return self._cluster.call(_play, *self._what)
+
+    def close(self) -> None:
+        self._cluster.close()
+
+
+_casts: dict[str, _Cast] = {}
+
+
+def _play(plan: Plan, index: int, attempt: int) -> Episode:
+    """Play an attempt in this process, one of a cluster's; its agents are kept for the next one."""
+    key = json.dumps([plan.agent, plan.agent_options], sort_keys=True)
+    return _EpisodeJob(plan, index, attempt, _casts.setdefault(key, _Cast(plan))).run()
 
 
 class _Record:
@@ -151,11 +224,14 @@ class _Record:
         self.finished: set[int] = set()
         self.attempts: Counter[int] = Counter()
         self.injected: Counter[str] = Counter(dict.fromkeys(PERTURBATION_KINDS, 0))
+        self.made_good: Counter[str] = Counter(dict.fromkeys(PERTURBATION_KINDS, 0))
         self.solved = self.failures = self.perturbed = self.recovered = self.steps = 0
-        self.env_s = 0.0
+        self.env_s = self.episodes_s = self.tokens = self.dollars = 0.0
 
     def add(self, index: int, episode: Episode) -> None:
         self.attempts[index] += 1
+        self.tokens += episode.usage.get("prompt_tokens", 0) + episode.usage.get("completion_tokens", 0)
+        self.dollars += episode.usage.get("dollars", 0)
         if episode.ended == "error":
             self.failures += 1
             return
@@ -163,24 +239,44 @@ class _Record:
         self.solved += episode.solved
         self.steps += len(episode.steps)
         self.env_s += sum(step.duration_s for step in episode.steps)
+        self.episodes_s += episode.duration_s
+        self.made_good.update(
+            step.perturbation.kind for step in episode.steps if step.perturbation and step.recovered_at is not None
+        )
         self.injected.update(perturbation.kind for perturbation in episode.perturbations)
         if episode.perturbations:
             self.perturbed += 1
             self.recovered += episode.solved
 
+    def told(self) -> str:
+        """Return the counts in a line."""
+        parts = [f"{self.solved} of {len(self.finished)} solved"]
+        if injected := self.injected.total():
+            parts.append(f"{self.made_good.total()} of {injected} mistakes made good")
+        if self.failures:
+            parts.append(f"{self.failures} failures")
+        if self.episodes_s:
+            parts.append(f"{self.env_s / self.episodes_s:.0%} of the time in the environment")
+        if self.tokens:
+            parts.append(f"{self.tokens:,.0f} tokens, ${self.dollars:.2f}")
+        return ", ".join(parts)
+
 
 class _Run:
     """One call of `collect`."""
 
-    def __init__(self, plan: Plan, store: EpisodeStore, on_progress: OnProgress) -> None:
+    def __init__(self, plan: Plan, store: EpisodeStore, on_progress: OnProgress, cluster: Cluster | None) -> None:
         self._plan = plan
+        self._cluster = cluster
         self._store = store
         self._on_progress = on_progress
         self._cast = _Cast(plan)
         self._record = _Record()
         self._missing: set[int] = set()
         self._failed_now: Counter[int] = Counter()
-        self._played = self._failures_in_a_row = 0
+        self._played = self._failures_in_a_row = self._pauses = 0
+        self._started = time.monotonic()
+        self._steps_now = 0
         self._last_error: Mapping[str, str] | None = None
 
     def go(self) -> CollectSummary:
@@ -189,32 +285,65 @@ class _Run:
         self._missing = set(self._plan.indices) - self._record.finished
         if not self._missing:
             return self._summary(0.0)
-        prepare(self._plan, self._on_progress)
-        started = time.monotonic()
+        if self._cluster is None:
+            self._cast.call()
+            prepare(self._plan, self._on_progress)
+        self._started = time.monotonic()
         jobs = (self._job(index) for index in sorted(self._missing))
         run_jobs(jobs, self._plan.workers, self._on_done)
-        return self._summary(time.monotonic() - started)
+        return self._summary(time.monotonic() - self._started)
 
-    def _job(self, index: int) -> _EpisodeJob:
-        return _EpisodeJob(self._plan, index, self._record.attempts[index], self._cast)
+    def _job(self, index: int) -> Job[Episode]:
+        attempt = self._record.attempts[index]
+        if self._cluster is not None:
+            return _RemoteJob(self._plan, index, attempt, self._cluster)
+        return _EpisodeJob(self._plan, index, attempt, self._cast)
 
     def _on_done(self, job: Job[Episode], episode: Episode) -> Iterable[Job[Episode]]:
         index = int(base_id(episode.id))
-        self._store.append(episode)
+        self._keep(episode)
         self._record.add(index, episode)
         self._played += 1
+        self._steps_now += len(episode.steps)
         if episode.error is not None:
             self._tell(episode)
             return self._after_failure(index, episode.error)
-        self._failures_in_a_row = 0
+        self._failures_in_a_row = self._pauses = 0
         self._missing.discard(index)
         self._tell(episode)
         return ()
 
+    def _keep(self, episode: Episode) -> None:
+        """Write an episode down, however long the disk is full."""
+        while True:
+            try:
+                return self._store.append(episode)
+            except DiskFull as error:
+                self._pause(str(error))
+
+    def _pause(self, why: str) -> None:
+        self._pauses += 1
+        if self._pauses > PAUSES:
+            raise TermigenError(
+                f"expected it to pass within {PAUSES} pauses, found still: {why}. What was played is kept; mend that, "
+                "then resume with the same folder"
+            )
+        pause_s = min(PAUSE_S * 2 ** (self._pauses - 1), LONGEST_PAUSE_S)
+        self._on_progress(self._progress(f"pauses for {pause_s:g} s: {why}"))
+        time.sleep(pause_s)
+
     def _after_failure(self, index: int, error: Mapping[str, str]) -> Iterable[Job[Episode]]:
         self._last_error = error
+        if error["type"] == ModelUnavailable.__name__:
+            self._pause(error["message"])
+            return [self._job(index)]
         self._failed_now[index] += 1
         self._failures_in_a_row += 1
+        if error["type"] in _FINAL:
+            raise TermigenError(
+                f"expected a model that can be asked, found {error['type']}: {error['message']}. "
+                "What was played is kept; mend that, then resume with the same folder"
+            )
         if self._failures_in_a_row >= PATIENCE:
             raise TermigenError(
                 f"expected episodes to end with a verdict, found {PATIENCE} failures in a row, at last "
@@ -225,9 +354,12 @@ class _Run:
 
     def _tell(self, episode: Episode) -> None:
         how = f"reward {episode.reward:g}" if episode.reward is not None else f"{(episode.error or {}).get('type')}"
-        note = f"{episode.task_id}: {how}"
+        rate = self._steps_now / max(time.monotonic() - self._started, 0.001)
+        self._on_progress(self._progress(f"{episode.task_id}: {how}; {self._record.told()}, {rate:.1f} steps/s"))
+
+    def _progress(self, note: str) -> Progress:
         total = len(self._plan.indices)
-        self._on_progress(Progress("episodes", total - len(self._missing), total, note))
+        return Progress("episodes", total - len(self._missing), total, note)
 
     def _summary(self, wall_s: float) -> CollectSummary:
         record = self._record
@@ -241,8 +373,12 @@ class _Run:
             injected=dict(record.injected),
             perturbed=record.perturbed,
             recovered=record.recovered,
+            made_good=dict(record.made_good),
             steps=record.steps,
             env_s=round(record.env_s, 3),
+            episodes_s=round(record.episodes_s, 3),
+            tokens=int(record.tokens),
+            dollars=round(record.dollars, 6),
             wall_s=round(wall_s, 3),
             episodes_per_s=round(self._played / wall_s, 3) if wall_s else 0.0,
             last_error=self._last_error,

@@ -8,8 +8,9 @@ there is no reward.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
@@ -24,6 +25,8 @@ PERTURBATION_KINDS: tuple[PerturbationKind, ...] = get_args(PerturbationKind)
 """The five error classes of TermiGen (arXiv 2602.07274, section 3.2)."""
 
 Ended = Literal["submitted", "budget", "error"]
+
+_UNKNOWN_REPAIR = 2  # to look, and to do it right
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,49 @@ class Perturbation:
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """What a critic's judge says of an action before it runs.
+
+    Attributes:
+        ok: whether it is what was wanted. why: in a sentence.
+        answers: to each question: "fits", "plausible" and "informative" of a mistake, "advances" of any other action.
+    """
+
+    ok: bool
+    why: str
+    answers: Mapping[str, bool]
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a critic wanted of a step (arXiv 2602.07274, eq. 1), and how it went.
+
+    Attributes:
+        wanted: "correct" or "error", as drawn.
+        kind: the class of mistake that was drawn; None for a correct step.
+        attempts: mistakes that were proposed until one was taken or the critic gave up.
+        judgement: the judge's, of what ran, or of the last proposal where none was taken; None where nobody judged.
+        note: why no mistake ran though one was wanted, or why none can be wanted here; else "".
+    """
+
+    wanted: Literal["correct", "error"]
+    kind: PerturbationKind | None = None
+    attempts: int = 0
+    judgement: Judgement | None = None
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Intent:
+        """Rebuild it from `to_dict`'s result."""
+        judgement = data["judgement"]
+        return cls(**data) if judgement is None else cls(**{**data, "judgement": Judgement(**judgement)})
+
+
+@dataclass(frozen=True)
 class Step:
     """One turn.
 
@@ -88,6 +134,9 @@ class Step:
         state: of the terminal afterwards: "prompt" | "running" | "closed".
         reward: the environment's reward of this step.
         duration_s: seconds the step took in the environment.
+        intent: what the critic wanted of the step; None where there is no critic.
+        recovered_at: the index of the step that made good an injected mistake (see `recovery`); None where it is none,
+            or where that did not happen.
     """
 
     index: int
@@ -100,6 +149,25 @@ class Step:
     state: str
     reward: float
     duration_s: float
+    intent: Intent | None = None
+    recovered_at: int | None = None
+
+
+def recovery(steps: Sequence[Step], mistake: int) -> tuple[list[int], bool]:
+    """Return the indices of the steps that take an injected mistake back, and whether the displaced action ran at last.
+
+    The recovery begins with the turn after the mistake, and its last turn is the first that runs the displaced action
+    after all: for the oracle that is diagnosis, undo, and the step itself. Where that never runs, a recovery is as long
+    as the known repair (diagnosis, undo, the step), or two turns where none is known. Further mistakes on the way are
+    not counted, and have recoveries of their own.
+    """
+    displaced, perturbation = steps[mistake].action, steps[mistake].perturbation
+    honest = [index for index in range(mistake + 1, len(steps)) if steps[index].perturbation is None]
+    for position, index in enumerate(honest):
+        if steps[index].executed == displaced:
+            return honest[: position + 1], True
+    repair = None if perturbation is None else perturbation.repair
+    return honest[: _UNKNOWN_REPAIR if repair is None else _UNKNOWN_REPAIR + len(repair.undo)], False
 
 
 @dataclass(frozen=True)
@@ -120,6 +188,7 @@ class Episode:
         verdict: the verifier's Verdict as a dict, or None.
         ended: "submitted" | "budget" | "error". error: None, or {"type", "message"}.
         usage: counts such as tokens; started_at: ISO 8601, UTC.
+        duration_s: seconds from its start to its end, the agent's thinking and the reset included.
     """
 
     id: str
@@ -138,6 +207,7 @@ class Episode:
     verdict: Mapping[str, Any] | None = None
     error: Mapping[str, str] | None = None
     usage: Mapping[str, float] = field(default_factory=dict)
+    duration_s: float = 0.0
     schema: int = SCHEMA
 
     @property
@@ -184,8 +254,19 @@ class Episode:
 
 
 def _step(data: dict[str, Any]) -> Step:
-    perturbation = data.pop("perturbation")
-    return Step(perturbation=None if perturbation is None else Perturbation.from_dict(perturbation), **data)
+    if data["perturbation"] is not None:
+        data["perturbation"] = Perturbation.from_dict(data["perturbation"])
+    if data.get("intent") is not None:
+        data["intent"] = Intent.from_dict(data["intent"])
+    if data.keys() != _STEP_FIELDS:
+        return Step(**data)
+    # A run has hundreds of thousands of steps, and the constructor of a frozen class sets each field by a call.
+    step = object.__new__(Step)
+    step.__dict__.update(data)
+    return step
+
+
+_STEP_FIELDS = {field.name for field in fields(Step)}
 
 
 class EpisodeBuffer:
@@ -216,6 +297,7 @@ class EpisodeBuffer:
             "options": dict(options or {}),
             "started_at": datetime.now(UTC).isoformat(),
         }
+        self._started = time.monotonic()
         self._task_digest = ""
         self._instruction = ""
         self._observation = ""
@@ -224,6 +306,11 @@ class EpisodeBuffer:
 
     def __len__(self) -> int:
         return len(self._steps)
+
+    @property
+    def begun(self) -> bool:
+        """Whether `begin` was called."""
+        return bool(self._task_digest)
 
     def begin(self, observation: str, info: Mapping[str, Any]) -> None:
         """Take what ``reset`` returned; without it the digest, the instruction and the first observation stay empty."""
@@ -238,6 +325,7 @@ class EpisodeBuffer:
         """
         found = info.get("perturbation")
         perturbation = None if found is None else Perturbation.from_dict(found)
+        intent = info.get("intent")
         self._steps.append(
             Step(
                 index=len(self._steps),
@@ -250,6 +338,7 @@ class EpisodeBuffer:
                 state=info["state"],
                 reward=float(reward),
                 duration_s=info["duration_s"],
+                intent=None if intent is None else Intent.from_dict(intent),
             )
         )
         self._observation = observation
@@ -263,10 +352,26 @@ class EpisodeBuffer:
             **self._facts,
             task_digest=self._task_digest,
             instruction=self._instruction,
-            steps=tuple(self._steps),
+            steps=self._labelled(),
             final_observation=self._observation,
             verdict=self._verdict,
             ended=ended,
             error=error,
             usage=dict(usage or {}),
+            duration_s=round(time.monotonic() - self._started, 6),
         )
+
+    def _labelled(self) -> tuple[Step, ...]:
+        """The steps, each injected mistake with the index of the step that made it good.
+
+        That is the one that ran the displaced action after all; where the task was solved in another way, the last one
+        of the recovery.
+        """
+        solved = self._verdict is not None and float(self._verdict["reward"]) == 1.0
+        steps = list(self._steps)
+        for index, step in enumerate(self._steps):
+            if step.perturbation is not None:
+                turns, done = recovery(self._steps, index)
+                if turns and (done or solved):
+                    steps[index] = replace(step, recovered_at=turns[-1])
+        return tuple(steps)

@@ -16,9 +16,11 @@
     │   ├── VerifierCrashed   they were killed or could not be run, and left no reward
     │   └── VerifierTimeout   they did not end within their time limit
     ├── StoreError            an episode store is damaged or of another schema
+    │   └── DiskFull          the disk takes no more; nothing of what was to be written is left
     ├── ModelError            a model's endpoint, checkpoint or recording failed
     │   ├── ModelRefused      the endpoint refuses what it is asked, and will again: key, address, name of the model
     │   ├── ModelUnavailable  no attempt brought a reply; the run can be resumed
+    │   ├── ContextExceeded   a conversation is longer than the model takes
     │   └── BudgetSpent       what may be spent on a model is spent
     ├── AgentError            there is no such agent, or it does not take the options it was given
     └── ActionError           an action outside the action space was given to ``step`` (also a ValueError)
@@ -93,6 +95,10 @@ class StoreError(TermigenError):
     """An episode store is damaged, locked, or of another schema version."""
 
 
+class DiskFull(StoreError):
+    """The disk takes no more."""
+
+
 class ModelError(TermigenError):
     """A model's endpoint, checkpoint or recording failed."""
 
@@ -103,6 +109,10 @@ class ModelRefused(ModelError):
 
 class ModelUnavailable(ModelError):
     """No attempt brought a reply: the endpoint is down, overloaded or answers nonsense. The run can be resumed."""
+
+
+class ContextExceeded(ModelError):
+    """A conversation is longer than the model takes. A shorter one may be asked."""
 
 
 class BudgetSpent(ModelError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from .cluster import Cluster
 from .collect import collect
 from .episode import Episode
 from .plan import OnProgress, Plan
@@ -12,7 +13,9 @@ from .score import Score, base_id, score
 from .store import EpisodeStore
 
 
-def evaluate(plan: Plan, folder: Path, k: int = 1, on_progress: OnProgress | None = None) -> Score:
+def evaluate(
+    plan: Plan, folder: Path, k: int = 1, on_progress: OnProgress | None = None, cluster: Cluster | None = None
+) -> Score:
     """Play what `plan` asks for and `folder` lacks, and score the plan's episodes.
 
     Two evaluations of one seed play the same instances of the same families, whoever the agent is.
@@ -22,11 +25,12 @@ def evaluate(plan: Plan, folder: Path, k: int = 1, on_progress: OnProgress | Non
         folder: of the run.
         k: of pass@k.
         on_progress: as in `collect`.
+        cluster: as in `collect`.
 
     Raises:
         TermigenError, KeyboardInterrupt: as `collect`.
     """
-    collect(plan, folder, on_progress)
+    collect(plan, folder, on_progress, cluster)
     return score(_of_the_plan(plan, folder), k)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "train": ("accelerate", "datasets", "peft", "torch", "transformers", "trl"),
-    "llm": ("openai", "tenacity"),
+    "llm": ("jinja2", "openai", "tenacity"),
     "ray": ("ray",),
     "report": ("jinja2", "matplotlib"),
     "export": ("PIL", "jinja2", "minari", "pyarrow"),

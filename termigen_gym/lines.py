@@ -20,14 +20,18 @@ class Lines:
     Args:
         path: of the file; it and its folder are made if need be.
         error: the kind of error that is raised.
+        full: the kind where the disk takes no more; None for the same.
 
     Raises:
         TermigenError: of that kind: another writer has the file, or it can't be opened.
     """
 
-    def __init__(self, path: Path, error: type[TermigenError] = StoreError) -> None:
+    def __init__(
+        self, path: Path, error: type[TermigenError] = StoreError, full: type[TermigenError] | None = None
+    ) -> None:
         self.path = path
         self._error = error
+        self._full = full or error
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,10 +63,10 @@ class Lines:
                 os.fsync(descriptor)
             except OSError as failure:
                 os.ftruncate(descriptor, before)
-                raise self._error(f"{self.path}: expected to write {len(line)} bytes: {failure}") from None
+                raise self._full(f"{self.path}: expected to write {len(line)} bytes: {failure}") from None
             if written != len(line):
                 os.ftruncate(descriptor, before)
-                raise self._error(
+                raise self._full(
                     f"{self.path}: expected to write {len(line)} bytes, only {written} went: is the disk full?"
                 )
             return before

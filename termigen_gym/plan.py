@@ -16,9 +16,10 @@ import numpy as np
 from .catalog import Entry, find
 from .executor import Job, run_jobs
 from .family import DIFFICULTIES
+from .llm.base import WHERE_ASKED
 from .registration import make, task_name
 from .task import folder_digest
-from .wrappers import CriticWrapper, TextEnv
+from .wrappers import CriticWrapper, TextEnv, schedule_of
 
 BUILDS = 2
 """Images that are built at a time."""
@@ -33,6 +34,7 @@ class Plan:
         episodes: how many. only: their indices, where not all of ``range(episodes)`` are wanted.
         agent: a name or "module:Class" (see `make_agent`). agent_options: its keyword arguments, JSON values.
         critic: "rule", "llm" or "none". epsilon: probability of a mistake at each step.
+        critic_options, schedule, informative_only: as of `CriticWrapper`.
         seed: all seeds of the run come from it.
         difficulty: of family instances; None draws one for each episode.
         max_steps, command_timeout_s, output_limit: of the environment; None for its own.
@@ -46,6 +48,9 @@ class Plan:
     agent_options: Mapping[str, Any] = field(default_factory=dict)
     critic: str = "rule"
     epsilon: float = 0.2
+    critic_options: Mapping[str, Any] = field(default_factory=dict)
+    schedule: Mapping[str, Any] = field(default_factory=dict)
+    informative_only: bool = False
     seed: int = 0
     difficulty: str | None = None
     max_steps: int | None = None
@@ -64,8 +69,7 @@ class Plan:
             raise ValueError("expected at least one task, found none")
         if self.episodes < 1:
             raise ValueError(f"expected at least 1 episode, found {self.episodes}")
-        if not 0 <= self.epsilon <= 1:
-            raise ValueError(f"expected epsilon in [0, 1], found {self.epsilon}")
+        schedule_of(self.epsilon, self.schedule)
 
     @property
     def indices(self) -> Sequence[int]:
@@ -79,13 +83,17 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """Return what decides what an episode is, the tasks' digests included.
 
-        The number of episodes, of workers, and the engine are left out: a run may be resumed with others.
+        The number of episodes, of workers, and the engine are left out: a run may be resumed with others. So are the
+        options of agent and critic that say where and how long a model is asked (`WHERE_ASKED`), which may hold what is
+        secret.
 
         Raises:
             TaskError: a task is unknown.
         """
         free = ("episodes", "only", "workers", "sandbox")
         kept = {key: value for key, value in asdict(self).items() if key not in free}
+        for name in ("agent_options", "critic_options"):
+            kept[name] = {key: value for key, value in kept[name].items() if key not in WHERE_ASKED}
         return {**kept, "digests": {id: folder_digest(entry_of(id).folder) for id in self.tasks}}
 
 
@@ -111,7 +119,16 @@ def make_env(plan: Plan, id: str) -> TextEnv:
     """Return the environment of a task as `plan` wants it."""
     wanted = {key: getattr(plan, key) for key in ("max_steps", "command_timeout_s", "output_limit")}
     env = make(id, sandbox=plan.sandbox, **{key: value for key, value in wanted.items() if value is not None})
-    return env if plan.critic == "none" else CriticWrapper(env, plan.critic, plan.epsilon)
+    if plan.critic == "none":
+        return env
+    return CriticWrapper(
+        env,
+        plan.critic,
+        plan.epsilon,
+        schedule=plan.schedule,
+        critic_options=plan.critic_options,
+        informative_only=plan.informative_only,
+    )
 
 
 class _BuildJob:

@@ -37,20 +37,24 @@ def play(
     seed = draw_seed(env) if seed is None else seed
     buffer = new_buffer(env, id=episode_id, agent=agent.name, model=agent.model, seed=seed, options=options)
     try:
-        submitted = _run(env, agent, buffer, seed, options)
+        submitted = _run(env, agent, buffer, episode_id, seed, options)
     except Exception as failure:  # the one broad except: whatever fails in an episode is recorded on it
         if not isinstance(failure, TermigenError):
             _logger.exception("episode %s failed outside of our own error tree", episode_id)
         error = {"type": type(failure).__name__, "message": str(failure)}
-        return buffer.finish("error", error=error, usage=agent.usage())
+        # Without a beginning, what the agent tells is of the episode before.
+        return buffer.finish("error", error=error, usage=agent.usage() if buffer.begun else {})
     return buffer.finish("submitted" if submitted else "budget", usage=agent.usage())
 
 
-def _run(env: TextEnv, agent: Agent, buffer: EpisodeBuffer, seed: int, options: Mapping[str, Any] | None) -> bool:
+def _run(
+    env: TextEnv, agent: Agent, buffer: EpisodeBuffer, episode_id: str, seed: int, options: Mapping[str, Any] | None
+) -> bool:
     """Play to the end; return whether it was submitted (else the budget was spent)."""
     observation, info = env.reset(seed=seed, options=None if options is None else dict(options))
     buffer.begin(observation, info)
-    agent.begin(env.unwrapped.task, observation, info)  # type: ignore[attr-defined]
+    known = {**info, "episode_id": episode_id}
+    agent.begin(env.unwrapped.task, observation, known)  # type: ignore[attr-defined]
     while True:
         move = agent.act(observation, info)
         observation, reward, terminated, truncated, info = env.step(move.action)

@@ -19,6 +19,7 @@ AGENTS: Mapping[str, str] = {
     "echo": "termigen_gym.agents.simple:Echo",
     "human": "termigen_gym.agents.human:Human",
     "local": "termigen_gym.agents.local:LocalAgent",
+    "chat": "termigen_gym.agents.chat:ChatAgent",
 }
 """Where each agent lives; a module is imported only when its agent plays, so that torch and clients stay out."""
 
@@ -42,7 +43,7 @@ def make_agent(name: str, options: Mapping[str, Any] | None = None) -> Agent:
         raise AgentError(f"agent {name!r}: expected a class {class_name!r} in {module.__name__}, found none")
     try:
         agent: Agent = made(**(options or {}))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise AgentError(f"agent {name!r}: expected {class_name} to take {sorted(options or {})}: {error}") from error
     missing = [part for part in ("name", "model", "begin", "act", "usage") if not hasattr(agent, part)]
     if missing:

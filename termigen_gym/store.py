@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from .episode import SCHEMA, Episode
-from .errors import StoreError
+from .errors import DiskFull, StoreError
 from .lines import Lines
 
 
@@ -124,7 +124,7 @@ class EpisodeStore:
 
     def _open(self) -> Lines:
         if self._lines is None:
-            lines = Lines(self.path)
+            lines = Lines(self.path, full=DiskFull)
             try:
                 self._set_aside(lines)
             except BaseException:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from dataclasses import replace
+from typing import Any, Protocol, SupportsFloat, TypeAlias
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 
-from .critic import Critic, Situation, critic_named
-from .episode import Ended, Episode, EpisodeBuffer, Perturbation
+from .critic import Critic, Schedule, Situation, critic_named
+from .episode import Ended, Episode, EpisodeBuffer, Intent, Perturbation
 from .errors import ActionError, TermigenError
+from .llm.base import WHERE_ASKED
 
 TextEnv: TypeAlias = gym.Env[str, str]
 """A TerminalEnv or one wrapped."""
@@ -24,11 +27,12 @@ _SEEDS = 2**31
 class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
     """Puts a mistake in place of an action with probability `epsilon` (TermiGen, eq. 1).
 
-    The mistake runs for real and its output is what the agent sees. `info` gains two keys at ``reset`` and every
-    ``step``: ``perturbation`` (a `Perturbation` as a dict, or None) and ``executed`` (what ran; "" at reset).
+    The mistake runs for real and its output is what the agent sees. `info` gains three keys at ``reset`` and every
+    ``step``: ``perturbation`` (a `Perturbation` as a dict, or None), ``executed`` (what ran; "" at reset), and
+    ``intent`` (an `Intent` as a dict: what was wanted of the step and how it went; None at reset).
 
-    All randomness is ``env.np_random``'s. One number is drawn at every step, whether it can matter or not, then what
-    the critic draws; so a seed and the same actions replay the same mistakes.
+    All randomness is ``env.np_random``'s. One number is drawn at every step, whether it can matter or not, then, where
+    a mistake is wanted, the class, and what the critic draws; so a seed and the same actions replay the same mistakes.
 
     Never perturbed:
 
@@ -39,30 +43,57 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
 
     Args:
         env: the environment.
-        critic: "rule", or a `Critic`. With a `Critic` object, ``env.spec.to_json()`` raises TypeError.
+        critic: "rule", "llm", or a `Critic`. With a `Critic` object, ``env.spec.to_json()`` raises TypeError.
         epsilon: probability of a mistake, in [0, 1].
+        schedule: further arguments of `Schedule`, as JSON values.
+        critic_options: of a critic by name (see `critic_named`), as JSON values. The environment's spec has them
+            without the address of an endpoint.
+        informative_only: a mistake whose step ends well without a word is taken back by a snapshot, and the agent's
+            own action runs. Variables and jobs of the shell go with that, as `TerminalEnv.restore` says.
 
     Raises:
-        ValueError: epsilon is out of range or there is no critic of that name.
+        ValueError: a value is out of range, or there is no critic of that name.
     """
 
-    def __init__(self, env: TextEnv, critic: str | Critic = "rule", epsilon: float = 0.2) -> None:
+    def __init__(
+        self,
+        env: TextEnv,
+        critic: str | Critic = "rule",
+        epsilon: float = 0.2,
+        *,
+        schedule: Mapping[str, Any] | None = None,
+        critic_options: Mapping[str, Any] | None = None,
+        informative_only: bool = False,
+    ) -> None:
         # A critic may hold a connection, which cannot be copied.
-        RecordConstructorArgs.__init__(self, critic=critic, epsilon=epsilon, _disable_deepcopy=True)
+        RecordConstructorArgs.__init__(
+            self,
+            critic=critic,
+            epsilon=epsilon,
+            schedule=schedule,
+            # An address may hold a password, and what is written down here goes into every episode.
+            critic_options=critic_options
+            and {name: value for name, value in critic_options.items() if name not in WHERE_ASKED},
+            informative_only=informative_only,
+            _disable_deepcopy=True,
+        )
         gym.Wrapper.__init__(self, env)
-        if not 0 <= epsilon <= 1:
-            raise ValueError(f"epsilon: expected a probability in [0, 1], actual: {epsilon!r}")
-        self._critic = critic_named(critic) if isinstance(critic, str) else critic
-        self._epsilon = epsilon
+        self._schedule = schedule_of(epsilon, schedule)
+        self._critic = critic_named(critic, critic_options) if isinstance(critic, str) else critic
+        self._informative_only = informative_only
         self._history: list[tuple[str, str]] = []
         self._state = "closed"
+        self._in_a_row = 0
+        self._seed: int | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Reset the environment and forget what ran."""
         observation, info = self.env.reset(seed=seed, options=options)
         self._history = []
         self._state = info["state"]
-        return observation, {**info, "perturbation": None, "executed": ""}
+        self._in_a_row = 0
+        self._seed = seed
+        return observation, {**info, "perturbation": None, "executed": "", "intent": None}
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Run the action, or a mistake in its place.
@@ -70,22 +101,74 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         Raises:
             TermigenError: as the environment and the critic.
         """
-        wants_mistake = bool(self.np_random.random() < self._epsilon)
-        perturbation = self._propose(action) if wants_mistake else None
-        executed = action if perturbation is None else perturbation.action
-        observation, reward, terminated, truncated, info = self.env.step(executed)
+        turn = len(self._history)
+        wants_mistake = bool(self.np_random.random() < self._schedule.probability(turn, self._in_a_row))
+        perturbation, intent = self._intend(action, wants_mistake)
+        executed, result = action, None
+        if perturbation is not None and self._informative_only:
+            result = self._tried(perturbation)
+            if result is None:
+                perturbation, intent = None, replace(intent, note="what it led to says nothing: taken back")
+        if perturbation is not None:
+            executed = perturbation.action
+        observation, reward, terminated, truncated, info = result or self.env.step(executed)
         self._history.append((executed, observation))
         self._state = info["state"]
+        self._in_a_row = 0 if perturbation is None else self._in_a_row + 1
         found = None if perturbation is None else perturbation.to_dict()
-        info = {**info, "perturbation": found, "executed": executed}
+        info = {**info, "perturbation": found, "executed": executed, "intent": intent.to_dict()}
         return observation, float(reward), terminated, truncated, info
 
-    def _propose(self, action: str) -> Perturbation | None:
-        if self._state != "prompt" or not self.action_space.contains(action) or _submits(action):
-            return None
+    def _intend(self, action: str, wants_mistake: bool) -> tuple[Perturbation | None, Intent]:
+        """Decide what is to happen at a step: the mistake that is to run, if any, and what there is to say of it."""
+        if not self.action_space.contains(action):
+            return None, Intent("correct", note="it is no action")
+        if self._state != "prompt":
+            return None, Intent("correct", note="it is input to a program")
+        if _submits(action):
+            return None, Intent("correct", note="it submits")
+        situation = self._situation(action)
+        if not wants_mistake:
+            return None, Intent("correct", judgement=self._critic.review(situation))
+        situation = replace(situation, kinds=self._schedule.kinds(self.np_random))
+        proposal = self._critic.propose(situation, self.np_random)
+        found, note = proposal.perturbation, proposal.note
+        if found is not None and _submits(found.action):
+            found, note = None, "the mistake would submit"
+        kind = situation.kinds[0] if found is None else found.kind
+        return found, Intent("error", kind, proposal.attempts, proposal.judgement, note)
+
+    def _situation(self, action: str) -> Situation:
         task = self.unwrapped.task  # type: ignore[attr-defined]
-        proposal = self._critic.propose(Situation(task, tuple(self._history), action), self.np_random)
-        return None if proposal is None or _submits(proposal.action) else proposal
+        name = "" if self.spec is None else self.spec.id
+        purpose = f"critic/{name}/{self._seed}/{len(self._history)}"
+        return Situation(task, tuple(self._history), action, purpose=purpose)
+
+    def _tried(self, perturbation: Perturbation) -> tuple[str, SupportsFloat, bool, bool, dict[str, Any]] | None:
+        """Run a mistake; None where it ended well without a word, and was taken back."""
+        env: Any = self.unwrapped
+        before = env.restored
+        with contextlib.closing(env.snapshot()) as snapshot:
+            result = self.env.step(perturbation.action)
+            observation, _, terminated, truncated, info = result
+            silent = info["exit_code"] == 0 and info["state"] == "prompt" and not observation.strip()
+            if terminated or truncated or not silent:
+                return result
+            env.restore(snapshot)
+        env.restored = before  # what was tried is no part of the episode
+        return None
+
+
+def schedule_of(epsilon: float, more: Mapping[str, Any] | None) -> Schedule:
+    """Return a schedule of JSON values.
+
+    Raises:
+        ValueError: one of them is unknown or out of range.
+    """
+    try:
+        return Schedule(epsilon, **(more or {}))
+    except TypeError as error:
+        raise ValueError(f"schedule: expected arguments of Schedule, found another: {error}") from None
 
 
 def _submits(action: str) -> bool:

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
 
+from termigen_gym.critic import Critic, Proposal, Situation
 from termigen_gym.env import TerminalEnv
-from termigen_gym.episode import Episode
+from termigen_gym.episode import Episode, Perturbation, Repair
 from termigen_gym.errors import SandboxError
 from termigen_gym.sandbox.base import Engine
-from termigen_gym.wrappers import RecordEpisodes
+from termigen_gym.store import EpisodeStore
+from termigen_gym.wrappers import CriticWrapper, RecordEpisodes
 from tests.samples import write_task
 
 Make = Callable[..., TerminalEnv]
@@ -147,3 +150,36 @@ def test_spares_are_as_they_were_made(make: Make) -> None:
         env.restore(snapshot)
         assert env.step("ls -A")[0] == ""
         env.step("touch /app/trace")
+
+
+class Says(Critic):
+    """A critic with one mistake."""
+
+    def __init__(self, command: str) -> None:
+        self._mistake = Perturbation("command_error", command, "So it is.", "test", Repair("true", "It is not so.", ()))
+
+    def propose(self, situation: Situation, rng: np.random.Generator) -> Proposal:
+        return Proposal(self._mistake)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "kept"),
+    [("echo wrong > /app/out.txt", False), ("echo wrong | tee /app/out.txt", True), ("rm /app/none", True)],
+)
+def test_a_mistake_that_says_nothing_is_taken_back_where_that_is_asked_for(
+    make: Make, tmp_path: Path, mistake: str, kept: bool
+) -> None:
+    store = EpisodeStore(tmp_path / "run")
+    env = RecordEpisodes(CriticWrapper(make(), Says(mistake), 1.0, informative_only=True), store)
+    env.reset(seed=1)
+    observation, _, _, _, info = env.step("echo right; mkdir -p /app/made")
+    assert info["executed"] == (mistake if kept else "echo right; mkdir -p /app/made")
+    assert (info["perturbation"] is not None) is kept
+    assert info["intent"]["wanted"] == "error"
+    assert info["intent"]["note"] == ("" if kept else "what it led to says nothing: taken back")
+    assert (observation == "right\n") is not kept
+    env.step("exit")
+    (episode,) = store
+    store.close()
+    assert (episode.error, len(episode.steps)) == (None, 2)
+    assert episode.ended == "submitted"

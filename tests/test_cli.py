@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from termigen_gym import conformance, doctor
+from termigen_gym.agents.protocol import assistant_message
 from termigen_gym.catalog import Entry
 from termigen_gym.checks import AUDIT_CHECKS, Finding, Report, journal
 from termigen_gym.checks.journal import Journal
@@ -29,6 +30,7 @@ from termigen_gym.sandbox.base import Engine
 from termigen_gym.store import EpisodeStore
 from tests import samples
 from tests.bash_env import BashEnv, register, write_task
+from tests.endpoint import Behaviour, Endpoint, says, status
 
 ROOT = Path(__file__).parent.parent
 ADD = "termigen/add-v0"
@@ -229,6 +231,11 @@ def test_collect_with_failures_left_is_ours(termigen: Termigen, tmp_path: Path) 
         (("--sandbox", "chroot"), "chroot"),
         (("--critic", "film"), "film"),
         (("--temperature", "0.5"), "--temperature"),
+        (("--agent", "chat"), "--model"),
+        (("--agent", "null", "--model", "x"), "--model"),
+        (("--base-url", "http://127.0.0.1:1/v1"), "--base-url"),
+        (("--model", "x", "--api-key-env", "NO_SUCH_KEY"), "expected an environment variable that is set"),
+        (("--model", "x", "--option", "memory"), "expected NAME=VALUE, found 'memory'"),
     ],
 )
 def test_bad_arguments_of_collect(termigen: Termigen, tmp_path: Path, args: tuple[str, ...], text: str) -> None:
@@ -236,6 +243,75 @@ def test_bad_arguments_of_collect(termigen: Termigen, tmp_path: Path, args: tupl
     assert done.code == 2
     assert text in done.err
     assert not (tmp_path / "run").exists()
+
+
+def test_collect_with_a_model_at_an_endpoint(
+    termigen: Termigen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_KEY", "sk-secret-5f1d8c3b")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    moves = ["ls", "echo $((17 + 25)) > answer", "exit"]
+    run = tmp_path / "run"
+    words = ("collect", "--tasks", "add", "--out", run, "--critic", "none", "--workers", 1, "--json", "--agent", "chat")
+    asked = ("--model", "tiny", "--temperature", 0.5, "--api-key-env", "MODEL_KEY", "--option", "memory=true")
+
+    def script(body: dict[str, Any]) -> Behaviour:
+        turn = sum(message["role"] == "assistant" for message in body["messages"])
+        return says(str(assistant_message("So.", moves[turn])["content"]), usage=(100, 10))
+
+    with Endpoint(script) as endpoint:
+        done = termigen(*words, *asked, "--option", "price=[1, 2]", "--episodes", 2, "--base-url", endpoint.url)
+    assert done.code == 0
+    assert (done.document["episodes"], done.document["solved"]) == (2, 2)
+    assert endpoint.headers[0]["authorization"] == "Bearer sk-secret-5f1d8c3b"
+    assert endpoint.bodies[0]["temperature"] == 0.5
+    episode = EpisodeStore(run).get("000000")
+    assert (episode.agent, episode.model) == ("chat", "tiny")
+    assert episode.usage["dollars"] == pytest.approx(3 * 120e-6)
+    kept = b"".join(path.read_bytes() for path in run.rglob("*") if path.is_file())
+    assert b"tiny" in kept
+    assert b"sk-secret" not in kept
+    # The same run goes on at another endpoint, which refuses.
+    with Endpoint([status(401)]) as endpoint:
+        refused = termigen(*words, *asked, "--option", "price=[1, 2]", "--episodes", 9, "--base-url", endpoint.url)
+    assert refused.code == 3
+    assert len(endpoint.bodies) == 1
+    assert "ModelRefused" in refused.err
+    assert "is the key in MODEL_KEY right?" in refused.err
+    assert "resume with the same folder" in refused.err
+    other = termigen(*words, *asked, "--option", "price=[1, 3]", "--episodes", 9)
+    assert other.code == 2
+    assert "agent_options was" in other.err
+
+
+@pytest.mark.parametrize("command", ["play", "eval"])
+def test_a_model_at_an_endpoint_plays_and_is_scored(
+    termigen: Termigen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("MODEL_KEY", "sk-secret")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    words = {"play": ("add",), "eval": ("--tasks", "add", "--out", tmp_path / "run")}[command]
+    with Endpoint([says(str(assistant_message("So.", "exit")["content"]))]) as endpoint:
+        asked = ("--model", "tiny", "--base-url", endpoint.url, "--api-key-env", "MODEL_KEY", "--temperature", 0.5)
+        done = termigen(command, *words, *asked, "--option", "max_tokens=77", "--json")
+    assert done.code == 0
+    assert done.document.get("reward", done.document.get("mean_reward")) == 0.0
+    assert endpoint.headers[0]["authorization"] == "Bearer sk-secret"
+    assert {key: endpoint.bodies[0][key] for key in ("model", "temperature", "max_tokens")} == {
+        "model": "tiny",
+        "temperature": 0.5,
+        "max_tokens": 77,
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [("protocol=morse", "expected a protocol of termigen, bashagent"), ("colour=red", "unexpected keyword argument")],
+)
+def test_an_option_that_the_agent_does_not_take_is_a_usage_error(termigen: Termigen, option: str, text: str) -> None:
+    done = termigen("play", "add", "--model", "x", "--option", option)
+    assert done.code == 2
+    assert text in done.err
 
 
 def test_export_of_a_damaged_run_names_the_line(termigen: Termigen, tmp_path: Path) -> None:
@@ -276,7 +352,7 @@ def test_eval_without_verdicts_gives_no_figures(termigen: Termigen, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("args", "text"),
-    [(("--k", 3, "--n", 2, "--agent", "oracle"), "at least 3 attempts"), ((), "--agent or --checkpoint")],
+    [(("--k", 3, "--n", 2, "--agent", "oracle"), "at least 3 attempts"), ((), "--agent, --checkpoint or --model")],
 )
 def test_bad_arguments_of_eval(termigen: Termigen, tmp_path: Path, args: tuple[object, ...], text: str) -> None:
     done = termigen("eval", "--tasks", "add", "--out", tmp_path / "run", *args)

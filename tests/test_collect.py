@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,10 +16,12 @@ from pathlib import Path
 import pytest
 from gymnasium.envs.registration import registry
 
-from termigen_gym.collect import RETRIES, collect
+import termigen_gym.collect
+from termigen_gym.collect import PATIENCE, RETRIES, collect
 from termigen_gym.errors import AgentError, StoreError, TaskError, TermigenError
 from termigen_gym.plan import BUILDS, Plan, Progress, options_of, seed_of
 from termigen_gym.store import EpisodeStore
+from tests.agents_for_tests import Waiting
 from tests.bash_env import BashEnv, register, write_task
 
 ROOT = Path(__file__).parent.parent
@@ -130,6 +133,101 @@ def test_a_failure_that_stays_is_an_error_until_the_run_is_resumed(run: Path) ->
     assert EpisodeStore(run).get(f"000002-{RETRIES + 1}").solved
 
 
+def failing(error: str, *ids: str) -> Plan:
+    options = {"error": error, "ids": list(ids)}
+    return replace(PLAN, agent="tests.agents_for_tests:Failing", agent_options=options, critic="none", workers=1)
+
+
+@pytest.mark.parametrize("error", ["ModelRefused", "BudgetSpent"])
+def test_what_no_further_try_can_mend_ends_the_run_at_once(run: Path, error: str) -> None:
+    with pytest.raises(TermigenError, match=f"found {error}: .* resume with the same folder"):
+        collect(failing(error, "000002"), run)
+    assert [(e.id, e.ended) for e in EpisodeStore(run)] == [
+        ("000000", "submitted"),
+        ("000001", "submitted"),
+        ("000002", "error"),
+    ]
+    summary = collect(failing(error, "000002"), run)  # the second try has another id
+    assert (summary.episodes, summary.played, summary.errors) == (6, 4, 0)
+
+
+@pytest.mark.parametrize(("error", "tries"), [("ModelError", 2), ("ContextExceeded", 1)])
+def test_a_model_that_fails_is_asked_again_where_that_may_help(run: Path, error: str, tries: int) -> None:
+    summary = collect(failing(error, "000002"), run)
+    assert (summary.played, summary.errors) == (5 + tries, 2 - tries)
+
+
+def test_where_an_endpoint_does_not_answer_the_run_pauses_and_goes_on(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(termigen_gym.collect, "PAUSE_S", 0.01)
+    down = [f"000002{suffix}" for suffix in ("", *(f"-{attempt}" for attempt in range(1, RETRIES + PATIENCE + 2)))]
+    told: list[str] = []
+    summary = collect(
+        replace(failing("ModelUnavailable", *down), workers=1), run, lambda progress: told.append(progress.note)
+    )
+    assert (summary.episodes, summary.errors, summary.failures) == (6, 0, len(down))
+    pauses = [note for note in told if note.startswith("pauses for ")]
+    assert len(pauses) == len(down)
+    assert pauses[1] == "pauses for 0.02 s: expected a reply, found none"
+
+
+def test_an_endpoint_that_stays_away_ends_the_run(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(termigen_gym.collect, "PAUSE_S", 0.001)
+    monkeypatch.setattr(termigen_gym.collect, "PAUSES", 3)
+    away = ["000000", *(f"000000-{attempt}" for attempt in range(1, 9))]
+    with pytest.raises(TermigenError, match="expected it to pass within 3 pauses, found still: expected a reply"):
+        collect(replace(failing("ModelUnavailable", *away), workers=1), run)
+
+
+def test_where_the_disk_is_full_the_run_pauses_and_loses_nothing(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file may grow beyond what the run has after its first episode, until the second pause."""
+    monkeypatch.setattr(termigen_gym.collect, "PAUSE_S", 0.01)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    pauses: list[str] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.stage == "episodes" and progress.done == 1 and not pauses:
+            resource.setrlimit(resource.RLIMIT_FSIZE, ((run / "episodes.jsonl").stat().st_size + 40, before[1]))
+        if progress.note.startswith("pauses"):
+            pauses.append(progress.note)
+            if len(pauses) == 2:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    try:
+        summary = collect(replace(PLAN, workers=1, critic="none"), run, watch)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert len(pauses) == 2
+    assert "is the disk full?" in pauses[0]
+    assert (summary.episodes, summary.played, summary.failures) == (6, 6, 0)
+    assert [episode.id for episode in EpisodeStore(run)] == [f"{index:06d}" for index in range(6)]
+
+
+def test_an_agent_that_waits_is_closed_where_the_run_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for event in ("waits", "closed"):
+        monkeypatch.setattr(Waiting, event, threading.Event())
+    with pytest.raises(TermigenError, match="ModelRefused"):
+        collect(replace(PLAN, agent="tests.agents_for_tests:Waiting", critic="none", workers=2), run)
+    assert Waiting.closed.is_set()
+    assert [episode.id for episode in EpisodeStore(run)] == ["000001"]
+
+
+def test_an_agent_that_can_not_be_had_is_known_before_images_are_built(run: Path) -> None:
+    with pytest.raises(AgentError, match="expected Failing to take"):
+        collect(replace(failing("ModelError"), agent_options={"colour": "red"}), run)
+    assert BashEnv.prepared == []
+
+
+def test_an_episode_that_did_not_begin_has_used_nothing(run: Path) -> None:
+    BashEnv.deaths[seed_of(3, 2)] = 1
+    collect(failing("ModelError"), run)
+    assert EpisodeStore(run).get("000001").usage == {"requests": 1}
+    assert EpisodeStore(run).get("000002").usage == {}
+
+
 def test_many_failures_in_a_row_end_the_run(run: Path) -> None:
     BashEnv.deaths.update({seed_of(3, i): 99 for i in range(40)})
     with pytest.raises(TermigenError, match="10 failures in a row, at last SandboxDied"):
@@ -161,7 +259,11 @@ def test_what_can_not_be_played_is_refused(
 
 @pytest.mark.parametrize(
     ("change", "text"),
-    [({"tasks": ()}, "at least one task"), ({"episodes": 0}, "at least 1 episode"), ({"epsilon": 1.5}, "epsilon in")],
+    [
+        ({"tasks": ()}, "at least one task"),
+        ({"episodes": 0}, "at least 1 episode"),
+        ({"epsilon": 1.5}, "epsilon: expected a probability in"),
+    ],
 )
 def test_a_plan_refuses_values_out_of_range(change: dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=text):
@@ -179,7 +281,8 @@ def test_progress_tells_of_images_then_episodes(run: Path) -> None:
         ("episodes", 2, 3),
         ("episodes", 3, 3),
     ]
-    assert told[-1].note == f"{ADD}: reward 1"
+    assert told[-1].note.startswith(f"{ADD}: reward 1; 3 of 3 solved, ")
+    assert "of the time in the environment" in told[-1].note
 
 
 def test_the_first_image_is_built_alone_then_two_at_a_time(

@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from termigen_gym.cli import app
 from termigen_gym.cli.exporting import Format
-from termigen_gym.episode import PERTURBATION_KINDS, Episode, Perturbation, Repair, Step
+from termigen_gym.episode import PERTURBATION_KINDS, Episode, Intent, Judgement, Perturbation, Repair, Step
 from termigen_gym.export import POLICIES, REASONS
 
 TEXT = (Path(__file__).parent.parent / "docs" / "collection.md").read_text()
@@ -22,7 +22,7 @@ def first_column(heading: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
 
 
-@pytest.mark.parametrize("kind", [Episode, Step, Perturbation, Repair])
+@pytest.mark.parametrize("kind", [Episode, Step, Perturbation, Repair, Intent, Judgement])
 def test_a_table_has_the_fields_of_the_record(kind: type[Episode]) -> None:
     assert first_column(kind.__name__) == [field.name for field in fields(kind)]
 

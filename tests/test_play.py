@@ -14,7 +14,7 @@ import pytest
 from gymnasium.envs.registration import EnvSpec, registry
 
 from termigen_gym.agents.base import Move
-from termigen_gym.critic import Situation
+from termigen_gym.critic import Critic, Proposal, Situation
 from termigen_gym.episode import Episode, Perturbation, Repair
 from termigen_gym.errors import ModelError
 from termigen_gym.play import play
@@ -77,6 +77,7 @@ def test_an_episode_holds_what_was_seen_thought_and_done(env: ScratchEnv) -> Non
     ]
     assert all(step.duration_s > 0 for step in episode.steps)
     assert agent.began[0][:2] == (env.task, "Make /app/out.txt.")
+    assert agent.began[0][2]["episode_id"] == episode.id
     assert Episode.from_json(episode.to_json()) == episode
 
 
@@ -86,12 +87,12 @@ def test_a_spent_budget_ends_it_with_a_verdict(tmp_path: Path) -> None:
     assert (episode.ended, episode.reward, len(episode.steps)) == ("budget", 0.0, 2)
 
 
-class Slip:
+class Slip(Critic):
     """A critic with one slip."""
 
-    def propose(self, situation: Situation, rng: np.random.Generator) -> Perturbation | None:
+    def propose(self, situation: Situation, rng: np.random.Generator) -> Proposal:
         repair = Repair("ls", "It is a.txt.", ())
-        return Perturbation("command_error", "cat b.txt", "b.txt has it.", "test", repair)
+        return Proposal(Perturbation("command_error", "cat b.txt", "b.txt has it.", "test", repair))
 
 
 def test_a_perturbed_step_has_the_thought_and_action_that_ran(env: ScratchEnv) -> None:
@@ -120,7 +121,7 @@ def test_the_environment_is_written_down_where_it_can_be(registered: str) -> Non
     assert episode.env_spec is not None
     wrappers = [wrapper["name"] for wrapper in episode.env_spec["additional_wrappers"]]
     assert wrappers == ["OrderEnforcing", "CriticWrapper"] or wrappers == ["CriticWrapper"]
-    assert episode.env_spec["additional_wrappers"][-1]["kwargs"] == {"critic": "rule", "epsilon": 0.1}
+    assert episode.env_spec["additional_wrappers"][-1]["kwargs"]["epsilon"] == 0.1
     named.close()
     nameless = CriticWrapper(gym.make(registered), critic=Slip())
     assert play(nameless, Scripted(Move("exit")), episode_id="e").env_spec is None

@@ -17,7 +17,7 @@ from tests import samples
 ROOT = Path(__file__).parent.parent
 TEXTS = {
     path: (ROOT / path).read_text()
-    for path in ("README.md", "benchmarks/README.md", "docs/audit.md", "docs/synthesis.md")
+    for path in ("README.md", "benchmarks/README.md", "docs/agents.md", "docs/audit.md", "docs/synthesis.md")
 }
 BLOCKS = [match for text in TEXTS.values() for match in re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)]
 PYTHON = [code for kind, code in BLOCKS if kind == "python"]
@@ -30,7 +30,7 @@ COMMANDS = [
 ]
 # These need a GPU, a model's weights or many minutes: their arguments are parsed, and that is all that can be tried
 # everywhere.
-PARSED_ONLY = ("Qwen/", "--checkpoint", "--api-key-env", "--n 20")
+PARSED_ONLY = ("Qwen/", "UCSB-SURFI/", "--checkpoint", "--api-key-env", "--n 20")
 SETTING = re.compile(r"[A-Z_]+=")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec, registry
 
-from termigen_gym.critic import RuleCritic, Situation
+from termigen_gym.critic import Critic, Proposal, RuleCritic, Schedule, Situation
 from termigen_gym.episode import Episode, Perturbation, Repair
 from termigen_gym.errors import ActionError, SandboxDied
 from termigen_gym.vector import ThreadVectorEnv
@@ -31,7 +31,7 @@ def env(tmp_path: Path) -> Iterator[ScratchEnv]:
     made.close()
 
 
-class Fixed:
+class Fixed(Critic):
     """A critic with one answer that remembers what it was asked."""
 
     def __init__(self, proposal: Perturbation | None) -> None:
@@ -39,9 +39,9 @@ class Fixed:
         self.asked: list[Situation] = []
         self.lock = threading.Lock()  # like a client: cannot be copied
 
-    def propose(self, situation: Situation, rng: np.random.Generator) -> Perturbation | None:
+    def propose(self, situation: Situation, rng: np.random.Generator) -> Proposal:
         self.asked.append(situation)
-        return self.proposal
+        return Proposal(self.proposal)
 
 
 WRONG = Perturbation("command_error", "cat b.txt", "I read b.txt.", "test", Repair("ls b.txt", "There is none.", ()))
@@ -133,13 +133,23 @@ def test_a_seed_replays_its_mistakes(env: ScratchEnv) -> None:
     assert len({str(run) for run in runs.values()}) == 5
 
 
-def test_one_number_is_drawn_at_every_step(env: ScratchEnv) -> None:
+def test_one_number_is_drawn_at_every_step_and_one_for_each_class_where_a_mistake_is_wanted(env: ScratchEnv) -> None:
     wrapped = CriticWrapper(env, critic=Fixed(None), epsilon=0.5)
     wrapped.reset(seed=3)
-    for action in ("ls", "cat", "typed into it", "\x04", "ls", "exit"):
-        wrapped.step(action)
     expected = np.random.default_rng(env.np_random_seed)
-    expected.random(6)
+    for action, perturbable in (
+        ("ls", True),
+        ("cat", True),
+        ("typed", False),
+        ("\x04", False),
+        ("ls", True),
+        ("exit", False),
+    ):
+        intent = wrapped.step(action)[4]["intent"]
+        wanted = bool(expected.random() < 0.5) and perturbable
+        assert intent["wanted"] == ("error" if wanted else "correct")
+        if wanted:
+            assert intent["kind"] == Schedule().kinds(expected)[0]
     assert env.np_random.random() == expected.random()
 
 
@@ -156,7 +166,7 @@ def test_mistakes_come_as_often_as_epsilon_says(tmp_path: Path, epsilon: float) 
 
 @pytest.mark.parametrize("epsilon", [-0.1, 1.1, float("nan")])
 def test_epsilon_is_a_probability(env: ScratchEnv, epsilon: float) -> None:
-    with pytest.raises(ValueError, match=r"epsilon: expected a probability in \[0, 1\], actual: "):
+    with pytest.raises(ValueError, match=r"epsilon: expected a probability in \[0, 1\], found "):
         CriticWrapper(env, epsilon=epsilon)
 
 

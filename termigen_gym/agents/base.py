@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ..task import Task
 
@@ -33,7 +33,13 @@ class Agent(Protocol):
     model: str | None
 
     def begin(self, task: Task, observation: str, info: Mapping[str, Any]) -> None:
-        """Start an episode anew; `observation` and `info` are what ``reset`` returned."""
+        """Start an episode anew.
+
+        Args:
+            task: that is played.
+            observation: what ``reset`` returned.
+            info: the same, and `play` adds ``episode_id``, which is unique within a run.
+        """
 
     def act(self, observation: str, info: Mapping[str, Any]) -> Move:
         """Return the next move, given the last observation and info (at first those of ``reset``).
@@ -44,3 +50,11 @@ class Agent(Protocol):
 
     def usage(self) -> Mapping[str, float]:
         """Return what this episode has used so far, such as tokens, by name."""
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """An agent that waits for somebody else, and can be told to stop."""
+
+    def close(self) -> None:
+        """Make an `act` that is under way end soon, with a ModelError. Idempotent; from any thread."""

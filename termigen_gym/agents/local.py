@@ -21,9 +21,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from ..errors import ModelError
 from ..task import Task
 from .base import Move
-from .context import clip_long, fit
+from .context import within
 from .protocol import Conversation, Message, ParseFailure, parse_reply
 from .rendering import Renderer
+from .turns import Turns
 
 
 @dataclass(eq=False)
@@ -42,11 +43,7 @@ _loading = threading.Lock()
 
 
 class LocalAgent:
-    """Asks a model for each move, in the conversation of `agents.protocol`.
-
-    A reply without a command is asked for once more, with what is wrong with it; that exchange is not kept. If it fails
-    again, the turn is a no-op that has the reply in its thought, and after `patience` such turns in a row the agent
-    submits what there is.
+    """Asks a model for each move, in the conversation of `agents.protocol`; what is not understood is as in `Turns`.
 
     Args:
         checkpoint: a folder or a hub name, of a model or of a LoRA adapter.
@@ -85,18 +82,14 @@ class LocalAgent:
             self._random.manual_seed(seed)
         self._room = (context or self._loaded.model.config.max_position_embeddings) - max_new_tokens
         self._patience = patience
-        self._conversation = Conversation("")
-        self._answered = False
-        self._failures = 0
+        self._turns = Turns(Conversation(""), patience)
         self._usage: Counter[str] = Counter()
         self._cached: list[int] = []
         self._cache = DynamicCache(config=self._loaded.model.config)
 
     def begin(self, task: Task, observation: str, info: Mapping[str, Any]) -> None:
         """Start a conversation."""
-        self._conversation = Conversation(observation)
-        self._answered = False
-        self._failures = 0
+        self._turns = Turns(Conversation(observation), self._patience)
         self._usage = Counter()
 
     def act(self, observation: str, info: Mapping[str, Any]) -> Move:
@@ -105,47 +98,18 @@ class LocalAgent:
         Raises:
             ModelError: the context is too small for the instruction, or the device is out of memory.
         """
-        self._observe(observation, info)
-        move = self._understood(info["state"])
-        self._say(move)
-        return move
+        return self._turns.move(observation, info, self._answer)
 
     def usage(self) -> Mapping[str, float]:
         """Return prompt_tokens, cached_tokens (of the prompt, not computed anew), completion_tokens, not_understood."""
-        return dict(self._usage)
+        return {**self._usage, "not_understood": self._turns.not_understood}
 
-    def _observe(self, observation: str, info: Mapping[str, Any]) -> None:
-        """Take what the last turn led to; before the first one that is in the conversation already."""
-        if self._answered:
-            self._conversation.saw(observation, info)
-
-    def _say(self, move: Move) -> None:
-        self._conversation.said(move)
-        self._answered = True
-
-    def _understood(self, state: str) -> Move:
-        messages = self._conversation.messages
-        reply = self._reply(messages)
-        parsed = parse_reply(reply)
-        if isinstance(parsed, ParseFailure):
-            said: Message = {"role": "assistant", "content": reply}
-            asked: Message = {"role": "user", "content": parsed.feedback}
-            parsed = parse_reply(self._reply([*messages, said, asked]))
-        if isinstance(parsed, Move):
-            self._failures = 0
-            return parsed
-        self._failures += 1
-        self._usage["not_understood"] += 1
-        move = parsed.as_move(state)
-        if self._failures < self._patience:
-            return move
-        return Move("\x03" if state == "running" else "exit", move.thought)
+    def _answer(self, messages: list[Message]) -> Move | ParseFailure:
+        return parse_reply(self._reply(messages))
 
     def _reply(self, messages: list[Message]) -> str:
         renderer = self._loaded.renderer
-        fitting = fit(renderer, messages, self._room) or fit(
-            renderer, clip_long(renderer, messages, self._room), self._room
-        )
+        fitting = within(renderer, messages, self._room)
         if fitting is None:
             raise ModelError(
                 f"expected a context with room for the instruction and one output, found {self._room} tokens: "

@@ -22,11 +22,13 @@ from .replies import ParseFailure, key_name, parse_reply
 
 __all__ = [
     "SYSTEM",
+    "SYSTEM_FOR_TOOLS",
     "TOOL",
     "Conversation",
     "Message",
     "ParseFailure",
     "assistant_message",
+    "defuse",
     "parse_reply",
     "tool_message",
     "user_message",
@@ -35,15 +37,20 @@ __all__ = [
 Message = dict[str, Any]
 """A chat message: ``role`` and ``content``; the export adds ``train`` to assistant messages."""
 
-SYSTEM = """You are an expert at a Linux terminal. You are given a task, and you solve it in one bash session.
+_SYSTEM = """You are an expert at a Linux terminal. You are given a task, and you solve it in one bash session.
 
-In each turn, think briefly about what you see and what to do next, then run one bash command:
-<tool_call>
-{"name": "bash", "arguments": {"command": "ls -la"}}
-</tool_call>
+In each turn, think briefly about what you see and what to do next, then run one bash command{how}
 You are shown its output, and its exit code where it is not 0. The command may have several lines.
 While a program is running, the command is typed into it; a key is written C-c, C-d or C-z.
 When the task is done and checked, run `exit` alone: it submits your work and cannot be undone."""
+_AS_TEXT = """:
+<tool_call>
+{"name": "bash", "arguments": {"command": "ls -la"}}
+</tool_call>"""
+
+SYSTEM = _SYSTEM.format(how=_AS_TEXT)
+SYSTEM_FOR_TOOLS = _SYSTEM.format(how=", by a call of the tool.")
+"""Where the endpoint itself says how a tool is called."""
 
 TOOL: dict[str, Any] = {
     "type": "function",
@@ -65,7 +72,7 @@ _FORGERY = re.compile(r"<(?=\|\w+\|>|/?(?:tool_call|tool_response|tools|think)>|
 
 def user_message(observation: str) -> Message:
     """Return the first message to the model: the first observation, which holds the instruction."""
-    return {"role": "user", "content": _defuse(observation).strip("\n")}
+    return {"role": "user", "content": defuse(observation).strip("\n")}
 
 
 def assistant_message(thought: str, action: str) -> Message:
@@ -76,7 +83,7 @@ def assistant_message(thought: str, action: str) -> Message:
     """
     call = json.dumps({"name": "bash", "arguments": {"command": key_name(action)}}, ensure_ascii=False)
     call = _FORGERY.sub(r"\\u003c", call)
-    thought = _defuse(thought).strip()
+    thought = defuse(thought).strip()
     return {"role": "assistant", "content": f"{thought}\n<tool_call>\n{call}\n</tool_call>".lstrip()}
 
 
@@ -84,11 +91,12 @@ def tool_message(observation: str, exit_code: int | None, state: str) -> Message
     """Return what a command led to: its output, then what the output alone does not say."""
     notes = [f"[exit code {exit_code}]"] if exit_code else []
     notes += {"running": ["[still running]"], "closed": ["[the terminal is closed]"]}.get(state, [])
-    shown = _defuse(observation).strip("\n")
+    shown = defuse(observation).strip("\n")
     return {"role": "tool", "content": "\n".join([shown if shown.strip() else "[no output]", *notes])}
 
 
-def _defuse(text: str) -> str:
+def defuse(text: str) -> str:
+    """Return a text that somebody else wrote without what would end or begin a turn, or a call, of the model's."""
     return _FORGERY.sub("< ", text)
 
 
@@ -100,10 +108,11 @@ class Conversation:
 
     Args:
         observation: what ``reset`` returned.
+        system: the system message.
     """
 
-    def __init__(self, observation: str) -> None:
-        self.messages: list[Message] = [{"role": "system", "content": SYSTEM}, user_message(observation)]
+    def __init__(self, observation: str, system: str = SYSTEM) -> None:
+        self.messages: list[Message] = [{"role": "system", "content": system}, user_message(observation)]
 
     def said(self, move: Move) -> None:
         """Add the model's turn."""
@@ -114,4 +123,7 @@ class Conversation:
         perturbation = info.get("perturbation")
         if perturbation is not None:
             self.messages[-1] = assistant_message(perturbation["thought"], info["executed"])
-        self.messages.append(tool_message(observation, info["exit_code"], info["state"]))
+        self.messages.append(self._shown(observation, info))
+
+    def _shown(self, observation: str, info: Mapping[str, Any]) -> Message:
+        return tool_message(observation, info["exit_code"], info["state"])

@@ -81,6 +81,10 @@ class Renderer:
             self._tokenizer(_SURROGATE.sub("\ufffd", text), add_special_tokens=False, verbose=False)["input_ids"]
         )
 
+    def costs(self, messages: Sequence[Message]) -> list[int]:
+        """Return the number of tokens of each message, rendered together."""
+        return self.render(messages).costs
+
     def render(self, messages: Sequence[Message]) -> Rendered:
         """Return `history` of messages that end with the assistant's, else the `prompt` for its turn."""
         return self.history(messages) if messages[-1]["role"] == "assistant" else self.prompt(messages)

@@ -32,6 +32,8 @@ _CONTROL_NAMES = {chr(ord(key) & 0x1F): f"C-{key}" for key in "abcdefghklmnopqrs
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NOT_UNDERSTOOD = "Reply not understood"
 _REPLY_LIMIT = 2000
+_CUT = "\x00"
+"""Where a reply was cut off: no command may hold it."""
 
 
 @dataclass(frozen=True)
@@ -83,16 +85,26 @@ class _Malformed(Exception):
     """A call that cannot be run; its text says why."""
 
 
-def parse_reply(reply: str | Mapping[str, Any]) -> Move | ParseFailure:
+def parse_reply(reply: str | Mapping[str, Any], *, cut: bool = False) -> Move | ParseFailure:
     """Return the first command of a reply with the thought that precedes it, or what is wrong with the reply.
 
-    `reply` is the model's text, or an OpenAI message with ``content`` and, where the endpoint parsed them itself,
-    ``tool_calls``. Names of keys (C-c) become the characters they stand for.
+    Names of keys (C-c) become the characters they stand for.
+
+    Args:
+        reply: the model's text, or an OpenAI message with ``content`` and, where the endpoint parsed them itself,
+            ``tool_calls``.
+        cut: the reply was ended by a limit of its length. Then a command that reaches to its end is a failure, since
+            what was meant may be longer.
     """
     if isinstance(reply, str):
         text, calls = reply, None
     else:
         text, calls = reply.get("content") or "", reply.get("tool_calls")
+    if cut and not calls:
+        found = parse_reply(text + _CUT)
+        if isinstance(found, Move):
+            return found
+        return ParseFailure("it was cut off before the end of its command, so be brief", text)
     whole = text if not calls else f"{text}\n{json.dumps(calls, ensure_ascii=False)}".lstrip()
     thinking, said = _split_thinking(text)
     try:
@@ -152,7 +164,7 @@ def _shell_fence(text: str) -> tuple[str, int] | None:
     body = match["body"].strip("\n")
     if not body.strip():
         raise _Malformed("the code block is empty")
-    return (body[2:] if body.startswith("$ ") and "\n" not in body else body), match.start()
+    return _checked(body[2:] if body.startswith("$ ") and "\n" not in body else body), match.start()
 
 
 def _broken_json(text: str) -> tuple[str, int] | None:

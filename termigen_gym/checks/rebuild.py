@@ -62,7 +62,7 @@ def check_rebuild(context: Context) -> Finding:
 def _from_nothing(chosen: Engine, folder: Path, label: str, limit_s: float, abort: threading.Event) -> Built:
     digest = hashlib.sha256(label.encode()).hexdigest()
     chosen.build(ImageSource(folder, digest, timeout_s=limit_s, fresh=True, abort=abort))
-    made = _built(chosen, digest)
+    made = chosen.built_of(digest)
     if made is None:
         raise SandboxError(
             f"image {digest[:DIGEST_DIGITS]}: expected it in the engine's store after its build, found none"
@@ -70,22 +70,18 @@ def _from_nothing(chosen: Engine, folder: Path, label: str, limit_s: float, abor
     return made
 
 
-def _built(chosen: Engine, digest: str) -> Built | None:
-    return next((built for built in chosen.built() if built.digest == digest[:DIGEST_DIGITS]), None)
-
-
 def _common_layer(chosen: Engine, abort: threading.Event) -> str:
     """Return the name of an image of our common layer that was built from nothing today; older ones are removed."""
     today = datetime.datetime.now(datetime.UTC).date()
     with locked(f"common-layer-{chosen.name}", abort):
-        made = _built(chosen, hashlib.sha256(_label(today).encode()).hexdigest())
+        made = chosen.built_of(hashlib.sha256(_label(today).encode()).hexdigest())
         if made is None:
             with tempfile.TemporaryDirectory(prefix="termigen-common-") as folder:
                 Path(folder, "Dockerfile").write_text(BASE_LAYER, encoding="utf-8")
                 made = _from_nothing(chosen, Path(folder), _label(today), ImageSource.timeout_s, abort)
             for days in range(1, _DAYS_BACK):
                 label = _label(today - datetime.timedelta(days=days))
-                older = _built(chosen, hashlib.sha256(label.encode()).hexdigest())
+                older = chosen.built_of(hashlib.sha256(label.encode()).hexdigest())
                 if older is not None:
                     chosen.discard(older)
         return made.name

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..agents import Agent, Echo, Null, Oracle
 from ..agents.simple import examples
-from ..critic import Situation
-from ..episode import Episode, Perturbation
+from ..critic import Critic, Proposal, Situation
+from ..episode import Episode
 from ..solution import Mistake, mistakes_of, solution_of
 from ..task import Task
 from .context import Context, Finding, Pick, finding
@@ -144,20 +144,20 @@ def _apart(mistakes: Sequence[Mistake]) -> list[list[Mistake]]:
     return plays
 
 
-class _Listed:
+class _Listed(Critic):
     """A critic that makes each of some listed mistakes once, in place of its block."""
 
     def __init__(self, task: Task, mistakes: Sequence[Mistake]) -> None:
         blocks = solution_of(task)
         self.left = [(blocks[mistake.step - 1].command, mistake) for mistake in mistakes]
 
-    def propose(self, situation: Situation, rng: np.random.Generator) -> Perturbation | None:
+    def propose(self, situation: Situation, rng: np.random.Generator) -> Proposal:
         """Return the mistake that belongs to the action, unless it was made before."""
         due = next((item for item in self.left if item[0] == situation.action), None)
         if due is None:
-            return None
+            return Proposal(None)
         self.left.remove(due)
-        return due[1].perturbation
+        return Proposal(due[1].perturbation)
 
 
 def _play_mistakes(context: Context, pick: Pick, task: Task, mistakes: Sequence[Mistake]) -> tuple[str, Episode]:

@@ -53,7 +53,19 @@ RunFolder = Annotated[Path, typer.Option(file_okay=False, help="Folder of the ru
 TaskGlob = Annotated[str, typer.Option(help="Which tasks, by name or id; * and ? match, commas separate.")]
 Epsilon = Annotated[float, typer.Option(min=0.0, max=1.0, help="Probability of a mistake at each step.")]
 MaxSteps = Annotated[int | None, typer.Option(min=1, help="Turns of an episode; the task's own where not given.")]
-AgentName = Annotated[str | None, typer.Option(help="oracle, null, echo, human, local, or module:Class.")]
+Ray = Annotated[str, typer.Option(help="Play on the machines of the Ray cluster at this address, an episode a core.")]
+AgentName = Annotated[str | None, typer.Option(help="oracle, null, echo, human, local, chat, or module:Class.")]
+Checkpoint = Annotated[str | None, typer.Option(help="Play with this checkpoint (agent local).")]
+Model = Annotated[str | None, typer.Option(help="Play with the model of this name at an endpoint (agent chat).")]
+BaseUrl = Annotated[
+    str | None, typer.Option(help="OpenAI-compatible endpoint; http://127.0.0.1:8000/v1 where not given.")
+]
+KeyVariable = Annotated[str | None, typer.Option("--api-key-env", help="Variable that holds the endpoint's key.")]
+Temperature = Annotated[float | None, typer.Option(min=0.0, help="Of a model's sampling.")]
+AgentOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="Further option of the agent; VALUE is JSON, else a text."),
+]
 
 
 def matching_ids(glob: str) -> tuple[str, ...]:
@@ -101,6 +113,11 @@ def cluster_at(address: str) -> Iterator[Cluster]:
 
     with contextlib.redirect_stdout(sys.stderr), Cluster(address) as cluster:
         yield cluster
+
+
+def cluster_if(address: str) -> contextlib.AbstractContextManager[Cluster | None]:
+    """`cluster_at`, or None where no address is given."""
+    return cluster_at(address) if address else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

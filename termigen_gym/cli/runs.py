@@ -8,17 +8,25 @@ import typer
 
 from .options import (
     AgentName,
+    AgentOptions,
+    BaseUrl,
+    Checkpoint,
     CriticName,
     Difficulty,
     Epsilon,
     Json,
+    KeyVariable,
     MaxSteps,
+    Model,
+    Ray,
     RunFolder,
     Sandbox,
     SandboxName,
     Seed,
     TaskGlob,
+    Temperature,
     Workers,
+    cluster_if,
     matching_ids,
     usage_errors,
 )
@@ -26,9 +34,6 @@ from .options import (
 if TYPE_CHECKING:
     from ..collect import CollectSummary
     from ..score import Rate, Score
-
-Checkpoint = Annotated[str | None, typer.Option(help="Play with this checkpoint (agent local).")]
-Temperature = Annotated[float | None, typer.Option(min=0.0, help="Of a model's sampling.")]
 
 
 def collect(
@@ -42,9 +47,14 @@ def collect(
     difficulty: Annotated[Difficulty | None, typer.Option(help="Of families; drawn where not given.")] = None,
     max_steps: MaxSteps = None,
     workers: Workers = 2,
+    ray: Ray = "",
     sandbox: Sandbox = SandboxName.auto,
     checkpoint: Checkpoint = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    api_key_env: KeyVariable = None,
     temperature: Temperature = None,
+    option: AgentOptions = None,
     as_json: Json = False,
 ) -> None:
     """Play many episodes and keep them.
@@ -57,7 +67,15 @@ def collect(
     from .agents import agent_choice
     from .screen import print_json, progress
 
-    name, options = agent_choice(agent, checkpoint, temperature)
+    name, options = agent_choice(
+        agent,
+        checkpoint=checkpoint,
+        model=model,
+        base_url=base_url,
+        api_key_env=api_key_env,
+        temperature=temperature,
+        options=option,
+    )
     with usage_errors():
         plan = Plan(
             tasks=matching_ids(tasks),
@@ -72,8 +90,8 @@ def collect(
             workers=workers,
             sandbox=sandbox.value,
         )
-    with progress() as on_progress:
-        summary = play_all(plan, out, on_progress)
+    with progress() as on_progress, cluster_if(ray) as cluster:
+        summary = play_all(plan, out, on_progress, cluster)
     if as_json:
         print_json(summary.to_dict())
     else:
@@ -91,7 +109,9 @@ def _show_summary(summary: CollectSummary) -> None:
         ("mistakes injected", f"{sum(summary.injected.values())}: {injected}"),
         ("recovered", f"{summary.recovered} of {summary.perturbed} episodes with mistakes"),
         ("steps", summary.steps),
-        ("seconds in the environment", f"{summary.env_s:.1f}"),
+        ("mistakes made good", f"{sum(summary.made_good.values())} of {sum(summary.injected.values())}"),
+        ("seconds in the environment", f"{summary.env_s:.1f} of {summary.episodes_s:.1f}"),
+        ("tokens", f"{summary.tokens:,}, ${summary.dollars:.2f}"),
         ("played now", f"{summary.played} in {summary.wall_s:.1f} s, {summary.episodes_per_s:.2f}/s"),
         ("without a verdict", summary.errors),
         ("run", summary.run),
@@ -106,15 +126,20 @@ def evaluate(
     out: RunFolder,
     k: Annotated[int, typer.Option("--k", min=1, help="Of pass@k.")] = 1,
     n: Annotated[int | None, typer.Option("--n", min=1, help="Attempts at each task; k where not given.")] = None,
-    agent: Annotated[str | None, typer.Option(help="oracle, null, echo, local, or module:Class.")] = None,
+    agent: AgentName = None,
     checkpoint: Checkpoint = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    api_key_env: KeyVariable = None,
     temperature: Temperature = None,
+    option: AgentOptions = None,
     critic: Annotated[CriticName, typer.Option(help="Mistakes to recover from.")] = CriticName.none,
     epsilon: Epsilon = 0.2,
     seed: Seed = 0,
     difficulty: Annotated[Difficulty | None, typer.Option(help="Of families; drawn where not given.")] = None,
     max_steps: MaxSteps = None,
     workers: Workers = 2,
+    ray: Ray = "",
     sandbox: Sandbox = SandboxName.auto,
     as_json: Json = False,
 ) -> None:
@@ -128,11 +153,19 @@ def evaluate(
     from .agents import agent_choice
     from .screen import print_json, progress
 
-    if agent is None and checkpoint is None:
-        raise typer.BadParameter("expected --agent or --checkpoint")
+    if agent is checkpoint is model is None:
+        raise typer.BadParameter("expected --agent, --checkpoint or --model")
     if n is not None and n < k:
         raise typer.BadParameter(f"expected at least {k} attempts for pass@{k}, found {n}", param_hint="--n")
-    name, options = agent_choice(agent, checkpoint, temperature)
+    name, options = agent_choice(
+        agent,
+        checkpoint=checkpoint,
+        model=model,
+        base_url=base_url,
+        api_key_env=api_key_env,
+        temperature=temperature,
+        options=option,
+    )
     ids = matching_ids(tasks)
     with usage_errors():
         plan = Plan(
@@ -148,8 +181,8 @@ def evaluate(
             workers=workers,
             sandbox=sandbox.value,
         )
-    with progress() as on_progress:
-        result = score_all(plan, out, k, on_progress)
+    with progress() as on_progress, cluster_if(ray) as cluster:
+        result = score_all(plan, out, k, on_progress, cluster)
     if as_json:
         print_json({"run": str(out), **result.to_dict()})
     else:

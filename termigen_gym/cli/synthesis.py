@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..catalog import entries
-from .options import Json, Sandbox, SandboxName, Seed, Workers, cluster_at, entry_named, usage_errors
+from .options import Json, Sandbox, SandboxName, Seed, Workers, cluster_if, entry_named, usage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,10 +159,10 @@ def _examiner(sandbox: str, workers: int, ray: str) -> Iterator[Examines]:
     from ..synthesis.examine import Examiner
     from ..synthesis.remote import ClusterExaminer
 
-    if ray:
-        with cluster_at(ray) as cluster:
+    with cluster_if(ray) as cluster:
+        if cluster is not None:
             yield ClusterExaminer(cluster, sandbox)
-    else:
+            return
         with contextlib.closing(Examiner(sandbox, workers)) as examiner:
             yield examiner
 

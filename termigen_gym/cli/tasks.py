@@ -12,14 +12,20 @@ from ..errors import TaskError
 from ..registration import env_id, make
 from .options import (
     AgentName,
+    AgentOptions,
+    BaseUrl,
+    Checkpoint,
     CriticName,
     Difficulty,
     Epsilon,
     Json,
+    KeyVariable,
     MaxSteps,
+    Model,
     Sandbox,
     SandboxName,
     Seed,
+    Temperature,
     Workers,
     entry_named,
     usage_errors,
@@ -117,7 +123,12 @@ def play(
     epsilon: Epsilon = 0.2,
     difficulty: Annotated[Difficulty | None, typer.Option(help="Of a family's instance.")] = None,
     max_steps: MaxSteps = None,
-    checkpoint: Annotated[str | None, typer.Option(help="Play with this checkpoint (agent local).")] = None,
+    checkpoint: Checkpoint = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    api_key_env: KeyVariable = None,
+    temperature: Temperature = None,
+    option: AgentOptions = None,
     as_json: Json = False,
 ) -> None:
     """Play one episode.
@@ -131,7 +142,16 @@ def play(
     from .screen import ERR, OUT, print_json
 
     entry = entry_named(id)
-    name, options = agent_choice(agent, checkpoint, fallback="human")
+    name, options = agent_choice(
+        agent,
+        checkpoint=checkpoint,
+        model=model,
+        base_url=base_url,
+        api_key_env=api_key_env,
+        temperature=temperature,
+        options=option,
+        fallback="human",
+    )
     screen = ERR if as_json else OUT
     player: Agent = make_agent(name, {"console": screen} if name == "human" else options)
     with usage_errors():

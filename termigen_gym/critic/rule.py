@@ -7,59 +7,44 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from ..episode import PERTURBATION_KINDS, Perturbation, PerturbationKind
+from ..episode import Perturbation
 from ..solution import mistakes_of, solution_of
 from ..task import Task
-from .base import Situation
+from .base import Critic, Proposal, Situation
 from .rules import FOR_ANY, SPECIFIC
 from .rules.base import pick
 
-_OWN_SHARE = 0.5
 
+class RuleCritic(Critic):
+    """Picks a mistake that fits the step: of the wanted classes the first for which there is one.
 
-class RuleCritic:
-    """Picks a mistake that fits the step.
-
-    Where the task has mistakes of its own for this step, one of them half of the time: they are what people of the
-    field get wrong. Else it picks a kind, each as likely as the next where it has a candidate, then one candidate of
-    that kind: the task's own before rules that fit the command, and these before rules that fit any command. What ran
-    before in this episode is not proposed again.
+    Within a class the task's own mistakes go before rules that fit the command, and these before rules that fit any
+    command. What ran before in this episode is not proposed again.
     """
 
-    def propose(self, situation: Situation, rng: np.random.Generator) -> Perturbation | None:
-        """Return a mistake; None for an action that is no command line (blank, or keys).
+    def propose(self, situation: Situation, rng: np.random.Generator) -> Proposal:
+        """Return a mistake; none for an action that is no command line (blank, or keys).
 
         Raises:
             TaskError: the task's mistakes or its solution are malformed.
         """
         command = situation.action.strip()
         if not command or re.search(r"[\x00-\x08\x0b-\x1f]", command):
-            return None
+            return Proposal(None, 0, note="it is no command line")
         ran = {executed.strip() for executed, _ in situation.history} | {command}
         tiers = [_own(situation), _apply(SPECIFIC, command, rng), _apply(FOR_ANY, command, rng)]
-        fresh = [[mistake for mistake in tier if mistake.action.strip() not in ran] for tier in tiers]
-        if fresh[0] and rng.random() < _OWN_SHARE:
-            return pick(rng, fresh[0])
-        best = _best(fresh)
-        kinds = [kind for kind in PERTURBATION_KINDS if kind in best]
-        return pick(rng, best[pick(rng, kinds)]) if kinds else None
+        for kind in situation.kinds:
+            for tier in tiers:
+                fresh = [mistake for mistake in tier if mistake.kind == kind and mistake.action.strip() not in ran]
+                if fresh:
+                    return Proposal(pick(rng, fresh))
+        return Proposal(None, 0, note="there is none that did not run before")
 
 
 def _apply(
     rules: Iterable[Callable[[str, np.random.Generator], Perturbation | None]], command: str, rng: np.random.Generator
 ) -> list[Perturbation]:
     return [mistake for rule in rules if (mistake := rule(command, rng)) is not None]
-
-
-def _best(tiers: list[list[Perturbation]]) -> dict[PerturbationKind, list[Perturbation]]:
-    """For each kind the candidates of the first tier that has any."""
-    found: dict[PerturbationKind, list[Perturbation]] = {}
-    for tier in tiers:
-        here: dict[PerturbationKind, list[Perturbation]] = {}
-        for mistake in tier:
-            here.setdefault(mistake.kind, []).append(mistake)
-        found = {**here, **found}
-    return found
 
 
 def _own(situation: Situation) -> list[Perturbation]:

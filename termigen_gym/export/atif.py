@@ -99,7 +99,9 @@ def trajectory(episode: Episode) -> dict[str, Any]:
 
 def _turn(episode: Episode, step: Step, shown: str) -> dict[str, Any]:
     call = f"call_{step.index}"
-    mistake = None if step.perturbation is None else {**step.perturbation.to_dict(), "displaced": step.action}
+    mistake = None
+    if step.perturbation is not None:
+        mistake = {**step.perturbation.to_dict(), "displaced": step.action, "recovered_at": step.recovered_at}
     return {
         "step_id": step.index + 2,
         "source": "agent",
@@ -115,6 +117,7 @@ def _turn(episode: Episode, step: Step, shown: str) -> dict[str, Any]:
             "duration_s": step.duration_s,
             "reward": step.reward,
             "perturbation": mistake,
+            "intent": None if step.intent is None else step.intent.to_dict(),
         },
     }
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from ..agents.base import Move
 from ..agents.protocol import Conversation, Message
 from ..agents.replies import is_not_understood
-from ..episode import PERTURBATION_KINDS, Episode, Step
+from ..episode import PERTURBATION_KINDS, Episode, recovery
 
 Policy = Literal["no-errors", "all", "recovery-only"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
@@ -21,8 +21,6 @@ recovery-only  what `recovery_turns` returns
 
 Observations are never trained on, nor are replies that were not understood (they are records of a failure to speak).
 """
-
-_UNKNOWN_REPAIR = 2  # to look, and to do it right
 
 
 def conversation(
@@ -98,24 +96,8 @@ def mistake_shares(policy: Policy, mistakes: Mapping[str, float]) -> dict[str, f
 
 
 def recovery_turns(episode: Episode) -> frozenset[int]:
-    """Return the indices of the steps that take an injected mistake back.
-
-    The recovery from a mistake begins with the turn after it, and its last turn is the first that runs the displaced
-    action after all: for the oracle that is diagnosis, undo, and the step itself. Where that never runs, a recovery is
-    as long as the known repair (diagnosis, undo, the step), or two turns where none is known. Further mistakes on the
-    way are not counted, and have recoveries of their own.
-    """
+    """Return the indices of the steps that take an injected mistake back (see `recovery`)."""
     steps = episode.steps
     return frozenset(
-        turn for index, step in enumerate(steps) if step.perturbation is not None for turn in _recovery(steps, index)
+        turn for index, step in enumerate(steps) if step.perturbation is not None for turn in recovery(steps, index)[0]
     )
-
-
-def _recovery(steps: tuple[Step, ...], mistake: int) -> list[int]:
-    displaced, perturbation = steps[mistake].action, steps[mistake].perturbation
-    honest = [index for index in range(mistake + 1, len(steps)) if steps[index].perturbation is None]
-    for position, index in enumerate(honest):
-        if steps[index].executed == displaced:
-            return honest[: position + 1]
-    repair = None if perturbation is None else perturbation.repair
-    return honest[: _UNKNOWN_REPAIR if repair is None else _UNKNOWN_REPAIR + len(repair.undo)]

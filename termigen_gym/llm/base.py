@@ -10,6 +10,9 @@ from typing import Any, Protocol
 
 from ..errors import ModelError
 
+WHERE_ASKED = frozenset({"base_url", "api_key_env", "timeout_s"})
+"""Options that say where and how long a model is asked: they decide nothing of what it says, and may hold secrets."""
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -160,6 +163,7 @@ class ChatModel(Protocol):
         Raises:
             ModelRefused: asking again won't help.
             ModelUnavailable: it may at another time.
+            ContextExceeded: the messages are too long for the model.
             BudgetSpent: nothing more may be spent.
             ModelError: there is no reply for another reason.
         """

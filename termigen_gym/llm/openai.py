@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import ModelRefused, ModelUnavailable
+from ..errors import ContextExceeded, ModelRefused, ModelUnavailable
 from ..text import clean, clip
 from .background import Background
 from .base import Reply, Request, ToolCall, Usage
@@ -34,6 +34,12 @@ _HINTS = {
     403: "may the key in {key} use this model?",
     404: "does the base URL end as the endpoint wants it, mostly in /v1, and does it serve a model of this name?",
 }
+_TOO_LONG = frozenset({400, 413, 422})
+# OpenAI's code, and what vLLM, SGLang, llama.cpp and others say; they have no status of its own for it.
+_LONGER = re.compile(
+    r"context_length_exceeded|context (?:length|window|size)|maximum model length|prompt is too long|too many tokens",
+    re.IGNORECASE,
+)
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _SHORTEST_SECRET = 8
 
@@ -130,6 +136,7 @@ class OpenAIModel:
         Raises:
             ModelRefused: the endpoint refuses the key, the name of the model or the request.
             ModelUnavailable: no attempt brought a chat completion, or the endpoint asks for too long a wait.
+            ContextExceeded: it says that the messages are too long for the model.
             ModelError: the model is closed.
         """
         return self._background.run(self._complete(request))
@@ -216,6 +223,11 @@ class OpenAIModel:
         spent = status == 429 and "insufficient_quota" in body  # OpenAI's way to say that the account is empty
         if (status in _MAY_PASS or status >= 500) and not spent:
             return _Again(found, _asked_wait_s(headers))
+        if status in _TOO_LONG and _LONGER.search(body):
+            return ContextExceeded(
+                f"{self._where}: expected messages within the context of {self.name}, found {found}; "
+                "give the model a longer context, or the agent a smaller one"
+            )
         hint = _HINTS.get(status, "set right what it complains of").format(key=self._key_env)
         return ModelRefused(f"{self._where}: expected a reply of {self.name}, found {found}; {hint}")
 

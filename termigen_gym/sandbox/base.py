@@ -457,6 +457,10 @@ class Engine(ABC):
     def built(self) -> tuple[Built, ...]:
         """Return the images that `build` made from contexts, by name; never a base or anybody else's."""
 
+    def built_of(self, digest: str) -> Built | None:
+        """Return the image that `build` made from the context of this digest, if there is one."""
+        return next((image for image in self.built() if image.digest == digest[:DIGEST_DIGITS]), None)
+
     @abstractmethod
     def discard(self, image: Built) -> bool:
         """Remove an image and what only it needs; False where it stays because a sandbox uses it.

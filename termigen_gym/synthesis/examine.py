@@ -16,7 +16,6 @@ from ..checks.context import Check, Context, Finding
 from ..env import TerminalEnv
 from ..errors import TermigenError, TooLarge, VerifierError
 from ..sandbox import engine
-from ..sandbox.base import DIGEST_DIGITS
 from ..task import TaskPaths, folder_digest
 from ..text import clip
 from .draft import Draft
@@ -113,10 +112,9 @@ class Examiner:
 
     def _discard(self, folder: Path) -> None:
         """Remove the draft's image: the next draft is another."""
-        digest = folder_digest(TaskPaths(folder).context)[:DIGEST_DIGITS]
-        for built in self._engine.built():
-            if built.digest == digest:
-                self._engine.discard(built)
+        image = self._engine.built_of(folder_digest(TaskPaths(folder).context))
+        if image is not None:
+            self._engine.discard(image)
 
 
 def _of_the_draft(found: Finding) -> bool:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..llm import ChatModel
+from ..llm.replies import ReplyProblem
 from .coverage import Slot
 from .draft import Draft
 from .making import Fallen, Making
-from .replies import ReplyProblem, Seeds
+from .replies import Seeds
 from .roles import Talk
 from .taxonomy import Taxonomy
 from .work import Work

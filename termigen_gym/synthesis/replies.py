@@ -6,51 +6,35 @@ What is wrong with a reply is told in words that a model can act on.
 from __future__ import annotations
 
 import fnmatch
-import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from ..errors import TaskError
+from ..llm.replies import Facts, FactsT, ReplyProblem, read_facts, without_thoughts
 from .draft import MAX_FILE_BYTES, check_path
 
 MAX_REPLY = 4 << 20
 """Characters of a reply that is read at all."""
 
-_TRIES = 300
-"""Places where a JSON object may begin that are looked at: a text of braces alone must not take minutes."""
-
 _FILE = re.compile(r"<file\s+path\s*=\s*[\"']([^\"'\n]*)[\"']\s*>[ \t]*\n?(.*?)</file>", re.DOTALL)
 _UNCLOSED = re.compile(r"<file\s+path\s*=")
 _FENCE = re.compile(r"\A\s*```[\w+.-]*[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
-_THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
-
-
-class ReplyProblem(Exception):
-    """A reply can't be used; its text says what was expected and what was found."""
-
-
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Score = Annotated[int, Field(ge=1, le=5)]
 Part: TypeAlias = Literal["solution", "tests", "instruction", "environment", "variants"]
 """What a role may find at fault."""
 
 
-class _Facts(BaseModel):
-    """A JSON object of a role's; what it holds besides is passed over."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Seeds(_Facts):
+class Seeds(Facts):
     """The seed writer's: one phrase for each slot that it was told of."""
 
     seeds: list[Annotated[_Text, StringConstraints(max_length=300)]]
 
 
-class Proposal(_Facts):
+class Proposal(Facts):
     """The proposer's: what the task is to be."""
 
     title: Annotated[_Text, StringConstraints(max_length=80)]
@@ -61,7 +45,7 @@ class Proposal(_Facts):
     tools: list[_Text] = Field(min_length=1)
 
 
-class Scores(_Facts):
+class Scores(Facts):
     """The evaluator's: each from 1 to 5 (arXiv 2602.07274, section 3.1)."""
 
     environment: _Score
@@ -75,7 +59,7 @@ class Scores(_Facts):
         return min(self.environment, self.data, self.verification) > 4
 
 
-class PlannedFile(_Facts):
+class PlannedFile(Facts):
     """One file of the environment."""
 
     path: _Text
@@ -83,39 +67,36 @@ class PlannedFile(_Facts):
     made_by: Literal["text", "script"] = "text"
 
 
-class FilePlan(_Facts):
+class FilePlan(Facts):
     """The file planner's: what lies in the container before the agent starts."""
 
     files: list[PlannedFile] = Field(min_length=1, max_length=60)
     packages: list[Annotated[_Text, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]*$")]] = Field(max_length=40)
 
 
-class Blame(_Facts):
+class Blame(Facts):
     """Whose fault it is that two parts do not agree, in one role's eyes."""
 
     at_fault: Part
     why: _Text
 
 
-class Fault(_Facts):
+class Fault(Facts):
     """One of the judge's."""
 
     part: Part
     why: _Text
 
 
-class Judgement(_Facts):
+class Judgement(Facts):
     """The judge's: whether instruction and tests agree and nothing is given away."""
 
     ok: bool
-    faults: list[Fault] = []
+    faults: list[Fault] = Field(default_factory=list)
 
 
-class NoFacts(_Facts):
+class NoFacts(Facts):
     """Of a role that only writes files."""
-
-
-FactsT = TypeVar("FactsT", bound=_Facts)
 
 
 def parse(text: str, facts: type[FactsT], paths: Mapping[str, bool]) -> tuple[FactsT, dict[str, str]]:
@@ -134,7 +115,7 @@ def parse(text: str, facts: type[FactsT], paths: Mapping[str, bool]) -> tuple[Fa
     """
     if len(text) > MAX_REPLY:
         raise ReplyProblem(f"expected a reply of at most {MAX_REPLY} characters, found {len(text)}")
-    text = _THOUGHT.sub("", text)
+    text = without_thoughts(text)
     files = {}
     for path, content in _FILE.findall(text):
         path = path.strip()
@@ -153,37 +134,7 @@ def parse(text: str, facts: type[FactsT], paths: Mapping[str, bool]) -> tuple[Fa
     for path, needed in paths.items():
         if needed and path not in files:
             raise ReplyProblem(f'expected a block <file path="{path}">…</file>, found none')
-    return _facts(rest, facts), files
-
-
-def _facts(text: str, facts: type[FactsT]) -> FactsT:
-    if facts is NoFacts:
-        return facts()
-    found = _json_object(text)
-    if found is None:
-        raise ReplyProblem(f"expected one JSON object with the keys {_listed(facts.model_fields)}, found none")
-    try:
-        return facts.model_validate(found)
-    except ValidationError as error:
-        problems = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()[:8]]
-        raise ReplyProblem(f"expected the JSON object to fit, found: {'; '.join(problems)}") from None
-
-
-def _json_object(text: str) -> Any:
-    """Return the largest JSON object in a text, None where there is none."""
-    decoder, best, best_length, at = json.JSONDecoder(), None, 0, text.find("{")
-    for _ in range(_TRIES):
-        if at < 0:
-            break
-        try:
-            found, end = decoder.raw_decode(text, at)
-        except (json.JSONDecodeError, RecursionError):
-            end = at + 1
-        else:
-            if end - at > best_length:
-                best, best_length = found, end - at
-        at = text.find("{", end)
-    return best
+    return facts() if facts is NoFacts else read_facts(rest, facts), files
 
 
 def _unfenced(content: str) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..llm import ChatModel, Reply, Request
+from ..llm.prompts import render
+from ..llm.replies import FactsT, ReplyProblem
 from ..text import clip
 from .making import Fallen
-from .prompts import render
-from .replies import FactsT, ReplyProblem, parse
+from .replies import parse
 
 ROLES: Mapping[str, int] = {
     "seeds": 2,
@@ -27,6 +28,7 @@ ROLES: Mapping[str, int] = {
 """Roles, and how many calls each may take for one task; a reply that can't be used counts."""
 
 _ECHOED = 2000
+_PACKAGE = "termigen_gym.synthesis"
 
 
 def role_of(purpose: str) -> str:
@@ -70,8 +72,8 @@ class Talk:
             Fallen: the role's calls are spent, or its reply can't be used twice in a row.
             ModelError: the model failed.
         """
-        prompt = render(role, **told)
-        messages = [_message("system", render("system", role=role)), _message("user", prompt)]
+        prompt = render(_PACKAGE, role, **told)
+        messages = [_message("system", render(_PACKAGE, "system", role=role)), _message("user", prompt)]
         problem = ""
         for _ in range(2):
             reply = self._complete(role, messages)

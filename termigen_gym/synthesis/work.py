@@ -12,6 +12,7 @@ from typing import Any
 from ..checks.lint import MAGIC
 from ..checks.shape import BASE_LAYER
 from ..errors import TaskError
+from ..llm.replies import ReplyProblem
 from ..solution import parse_mistakes, parse_solution, parse_variants
 from ..task import TreeFile
 from ..text import clip
@@ -19,7 +20,7 @@ from .blueprints.kit import dockerfile, kit_file, task_toml, tree_file
 from .coverage import Slot
 from .draft import Draft, check_path
 from .making import Evidence, Fallen
-from .replies import Blame, FilePlan, Judgement, NoFacts, Part, PlannedFile, Proposal, ReplyProblem, Scores
+from .replies import Blame, FilePlan, Judgement, NoFacts, Part, PlannedFile, Proposal, Scores
 from .roles import Talk
 from .taxonomy import Category
 

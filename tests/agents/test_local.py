@@ -17,8 +17,8 @@ from termigen_gym.agents.base import Agent, Move
 from termigen_gym.agents.local import LocalAgent
 from termigen_gym.agents.oracle import Oracle
 from termigen_gym.agents.replies import is_not_understood
-from termigen_gym.critic.base import Situation
-from termigen_gym.episode import Episode, Perturbation
+from termigen_gym.critic import Critic, Proposal, Situation
+from termigen_gym.episode import Episode
 from termigen_gym.errors import ModelError
 from termigen_gym.export import conversation, write_tokens
 from termigen_gym.play import play
@@ -71,13 +71,13 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
         yield School(Task.load(folder / "envs" / "tasks" / "sum"), before, folder / "after", episodes)
 
 
-class Trap:
+class Trap(Critic):
     """A critic that puts the task's own mistake in the place of the sum, once."""
 
-    def propose(self, situation: Situation, rng: np.random.Generator) -> Perturbation | None:
+    def propose(self, situation: Situation, rng: np.random.Generator) -> Proposal:
         mistake = mistakes_of(situation.task)[0].perturbation
         done = any(executed == mistake.action for executed, _ in situation.history)
-        return mistake if "17 + 25" in situation.action and not done else None
+        return Proposal(mistake if "17 + 25" in situation.action and not done else None)
 
 
 def played(agent: Agent, trap: bool = False) -> Episode:
@@ -145,8 +145,8 @@ def test_what_is_kept_of_the_cache_changes_nothing(school: School) -> None:
         fresh = greedy(school.after)
         fresh.begin(school.task, *turns[0])
         for turn, move in zip(turns[:number], moves, strict=False):
-            fresh._observe(*turn)
-            fresh._say(move)
+            fresh._turns.observe(*turn)
+            fresh._turns.say(move)
         assert fresh.act(*turns[number]) == moves[number]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from termigen_gym.agents.oracle import Oracle
-from termigen_gym.critic import Critic, Situation
+from termigen_gym.critic import Critic, Proposal, Situation
 from termigen_gym.episode import Episode, Perturbation, Repair
 from termigen_gym.errors import TaskError
 from termigen_gym.play import play
@@ -61,14 +61,14 @@ def env(tmp_path: Path) -> Iterator[ScratchEnv]:
     made.close()
 
 
-class Scripted:
+class Scripted(Critic):
     """A critic that puts in these mistakes, one at each named action."""
 
     def __init__(self, plan: Mapping[str, Perturbation]) -> None:
         self._plan = dict(plan)
 
-    def propose(self, situation: Situation, rng: np.random.Generator) -> Perturbation | None:
-        return self._plan.pop(situation.action, None)
+    def propose(self, situation: Situation, rng: np.random.Generator) -> Proposal:
+        return Proposal(self._plan.pop(situation.action, None))
 
 
 def recovered(env: ScratchEnv, critic: Critic) -> Episode:
@@ -205,7 +205,7 @@ def test_its_doubt_is_about_what_was_shown(observation: str, exit_code: int, sta
 @pytest.mark.parametrize("seed", range(12))
 def test_under_the_rule_critic_it_still_solves_the_task_with_state_intact(tmp_path: Path, seed: int) -> None:
     env = environment(tmp_path)
-    episode = play(CriticWrapper(env, critic="rule", epsilon=0.4), Oracle(), episode_id="0", seed=seed)
+    episode = play(CriticWrapper(env, critic="rule", epsilon=0.3), Oracle(), episode_id="0", seed=seed)
     assert (episode.reward, episode.ended) == (1.0, "submitted")
     left = {path.relative_to(env.folder).as_posix() for path in env.folder.rglob("*")}
     assert left == {"input.txt", "out.txt", "work"}
@@ -214,7 +214,7 @@ def test_under_the_rule_critic_it_still_solves_the_task_with_state_intact(tmp_pa
 
 def test_the_same_seed_gives_the_same_episode(tmp_path: Path) -> None:
     def moves(seed: int) -> list[tuple[str, str, str]]:
-        wrapped = CriticWrapper(environment(tmp_path), critic="rule", epsilon=0.4)
+        wrapped = CriticWrapper(environment(tmp_path), critic="rule", epsilon=0.3)
         episode = play(wrapped, Oracle(), episode_id="0", seed=seed)
         # `ls -l` shows sizes of folders and times, so thoughts on such lines may differ; what is done may not.
         return [(step.action, step.executed, step.state) for step in episode.steps]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from termigen_gym.critic import RuleCritic, Situation, critic_named
+from termigen_gym.critic import RuleCritic, Schedule, Situation, critic_named
 from termigen_gym.episode import PERTURBATION_KINDS, Perturbation
 from termigen_gym.errors import TaskError
 from termigen_gym.task import Task
@@ -31,8 +31,10 @@ def task(tmp_path: Path) -> Task:
 
 
 def propose(task: Task, action: str, seed: int, ran: tuple[str, ...] = ()) -> Perturbation | None:
-    situation = Situation(task, [(command, "") for command in ran], action)
-    return RuleCritic().propose(situation, np.random.default_rng(seed))
+    """The proposal where classes are wanted in an order that the seed draws."""
+    rng = np.random.default_rng(seed)
+    situation = Situation(task, [(command, "") for command in ran], action, Schedule().kinds(rng))
+    return RuleCritic().propose(situation, rng).perturbation
 
 
 def own(task: Task, action: str, ran: tuple[str, ...] = ()) -> set[str]:
@@ -88,7 +90,8 @@ def test_kinds_are_balanced(task: Task) -> None:
     draws = 1500
     counts: Counter[str] = Counter()
     for i in range(draws):
-        proposed = critic.propose(Situation(task, (), COMMANDS[i % len(COMMANDS)]), rng)
+        situation = Situation(task, (), COMMANDS[i % len(COMMANDS)], Schedule().kinds(rng))
+        proposed = critic.propose(situation, rng).perturbation
         assert proposed is not None
         counts[proposed.kind] += 1
     expected = draws / len(PERTURBATION_KINDS)
@@ -114,5 +117,9 @@ def test_a_task_without_a_solution_has_rules_only(tmp_path: Path) -> None:
 
 def test_critics_by_name() -> None:
     assert isinstance(critic_named("rule"), RuleCritic)
-    with pytest.raises(ValueError, match=r"critic: expected one of \['rule'\] or a Critic object, actual: 'rules'"):
+    with pytest.raises(ValueError, match="critic: expected one of rule, llm or a Critic object, found 'rules'"):
         critic_named("rules")
+    with pytest.raises(ValueError, match=r"critic 'llm': expected model and base_url: .*missing"):
+        critic_named("llm", {"model": "x"})
+    with pytest.raises(ValueError, match=r"critic 'rule': expected no options, found \['tries'\]"):
+        critic_named("rule", {"tries": 2})

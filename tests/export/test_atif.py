@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from termigen_gym.agents.protocol import TOOL
-from termigen_gym.episode import Episode
+from termigen_gym.episode import Episode, Intent
 from termigen_gym.errors import StoreError
 from termigen_gym.export import write_asciicast, write_atif
 from termigen_gym.export.atif import trajectory
@@ -141,7 +141,7 @@ def test_the_rules_can_be_broken() -> None:
 
 def test_what_a_trajectory_says() -> None:
     look, build, leave = some_steps("ls", "make", "exit")
-    wrong = a_mistake_at(build)
+    wrong = replace(a_mistake_at(build), recovered_at=2, intent=Intent("error", "analysis_error", 1))
     steps = [
         replace(look, observation="Do it.\n$ "),
         replace(wrong, observation="a\n"),
@@ -156,6 +156,8 @@ def test_what_a_trajectory_says() -> None:
     assert mistake["tool_calls"][0]["arguments"] == {"command": "bad make"}
     assert mistake["observation"]["results"] == [{"source_call_id": "call_1", "content": "no\n"}]
     assert mistake["extra"]["perturbation"]["displaced"] == "make"
+    assert mistake["extra"]["perturbation"]["recovered_at"] == 2
+    assert mistake["extra"]["intent"]["wanted"] == "error"
     assert mistake["llm_call_count"] == 0
     assert last["observation"]["results"][0]["content"] == "bye"
     assert {key: document["extra"][key] for key in ("task_id", "seed", "reward", "pass_rate", "ended")} == {

@@ -12,7 +12,7 @@ import pandas
 import pytest
 
 from termigen_gym.agents.protocol import TOOL
-from termigen_gym.episode import Episode
+from termigen_gym.episode import Episode, Intent, Judgement
 from termigen_gym.export import Selection, write_atif, write_messages
 from termigen_gym.store import EpisodeStore
 from tests.chat import a_random_episode, of_steps, some_steps
@@ -33,6 +33,13 @@ LATER: dict[str, Episode] = {
     ),
     "model": an_episode("model", model="some/model", agent="chat", usage={"prompt_tokens": 12.0}),
     "unknown": of_steps([a_step(exit_code=None, state="running")], "unknown", seed=None),
+    "intent": of_steps(
+        [
+            a_step(intent=Intent("error", "hallucination", 2, Judgement(False, "It fits.", {"fits": True}), "no")),
+            a_step(intent=Intent("correct")),
+        ],
+        "intent",
+    ),
     "random": a_random_episode(random.Random(1), turns=20),
 }
 
@@ -60,6 +67,8 @@ def test_a_run_is_read_by_datasets_and_pandas(tmp_path: Path) -> None:
     assert row["failure"]["verdict"] is None
     assert row["tests"]["verdict"]["tests"]["test_b"] == "failed"
     assert row["tests"]["options"] == {"difficulty": "easy"}
+    assert row["intent"]["steps"][0]["intent"]["judgement"]["why"] == "It fits."
+    assert row["long0"]["steps"][0]["intent"] is None
     assert row["unknown"]["steps"][0]["exit_code"] is None
     assert frame.set_index("id").loc["mistake", "env_spec"] == SPEC
     assert frame["verdict"].map(lambda verdict: verdict and verdict["reward"]).isna().sum() == 1
@@ -72,7 +81,7 @@ def chosen() -> list[Episode]:
 
 @pytest.mark.parametrize("name", ["m.jsonl", "m.parquet"])
 def test_messages_are_read_by_datasets_and_pandas(name: str, tmp_path: Path) -> None:
-    assert write_messages(chosen(), tmp_path / name) == 5
+    assert write_messages(chosen(), tmp_path / name) == 6
     kind = "parquet" if name.endswith("parquet") else "json"
     table = loaded(kind, tmp_path / name)
     frame = pandas.read_parquet(tmp_path / name) if kind == "parquet" else pandas.read_json(tmp_path / name, lines=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from termigen_gym.errors import ModelError, ModelRefused, ModelUnavailable
+from termigen_gym.errors import ContextExceeded, ModelError, ModelRefused, ModelUnavailable
 from termigen_gym.llm import OpenAIModel, Price, Reply, Request, ToolCall, Usage
 from tests.endpoint import (
     Behaviour,
@@ -385,6 +385,26 @@ def test_a_missing_key_is_refused_by_the_name_of_its_variable(
     monkeypatch.delenv("MODEL_KEY") if value is None else monkeypatch.setenv("MODEL_KEY", value)
     with pytest.raises(ModelRefused, match=r'in MODEL_KEY, found none; set .*api_key_env=""'):
         a_model("http://127.0.0.1:1/v1")
+
+
+@pytest.mark.parametrize(
+    ("number", "message", "fields"),
+    [
+        (400, "Please reduce the length of the messages.", {"code": "context_length_exceeded"}),
+        (400, "This model's maximum context length is 4096 tokens. However, you requested 4100 tokens.", {}),
+        (400, "The decoder prompt (length 9) is longer than the maximum model length of 8.", {}),
+        (400, "The input (9 tokens) is longer than the model's context length (8 tokens).", {}),
+        (400, "the request exceeds the available context size, try increasing it", {}),
+        (413, "prompt is too long: 9 tokens > 8 maximum", {}),
+    ],
+)
+def test_messages_that_are_too_long_for_the_model_are_an_error_of_their_own(
+    number: int, message: str, fields: dict[str, Any]
+) -> None:
+    told = pytest.raises(ContextExceeded, match=f"found status {number}: .* give the model a longer context")
+    with serving(status(number, message, **fields)) as (model, endpoint), told:
+        model.complete(ask())
+    assert len(endpoint.bodies) == 1
 
 
 @pytest.mark.parametrize("value", [f"{KEY}\n{KEY}", f"{KEY} x", f"{KEY}é"])

@@ -1,8 +1,9 @@
 """A model that plays every role of the model author for twelve slots, well and carelessly; and how it is recorded.
 
-``python -m tests.synthesis.careless tests/synthesis/run.cassette.jsonl`` makes a whole run with it, on the faster
-engine, and records what it said; a minute or two on an idle machine. Do so after each change here, below
-material/ or of the order in which roles are asked.
+``python -m tests.synthesis.careless tests/synthesis/run.cassette.jsonl``, where that file is not there, makes a whole
+run with it, on the faster engine, and records what it said; a minute or two on an idle machine. Do so after each change
+here, below material/ or of the order in which roles are asked. Where the file is there, the same command plays it in
+full: ten plays of each solution, thirty mutants, the image built from nothing; the test makes do with fewer.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from termigen_gym.catalog import entries
 from termigen_gym.checks import rehearsal, strength
 from termigen_gym.checks.context import Context, Finding
 from termigen_gym.errors import ModelError
-from termigen_gym.llm import ChatModel, Recorder, Reply, Request, Usage
+from termigen_gym.llm import Cassette, ChatModel, Recorder, Reply, Request, Usage
 from termigen_gym.synthesis import examine, replies
 from termigen_gym.synthesis.blueprints.kit import dockerfile
 from termigen_gym.synthesis.coverage import Slot
@@ -479,9 +480,14 @@ SCRIPT: Mapping[str, Said] = {
 
 
 def main(path: Path) -> None:
-    """Record a run."""
-    path.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory() as out, Recorder(Careless(), path) as model, played_lightly():
+    """Record a run; one that is there is played as it is, with all that an examination has."""
+    with tempfile.TemporaryDirectory() as out, ExitStack() as opened:
+        if path.exists():
+            opened.enter_context(mock.patch.object(replies, "MAX_REPLY", _LONGEST_REPLY))
+            model: ChatModel = Cassette(path)
+        else:
+            opened.enter_context(played_lightly())
+            model = opened.enter_context(Recorder(Careless(), path))
         print(run(RunFolder(Path(out)), model, ENGINES[-1]).to_dict())
 
 

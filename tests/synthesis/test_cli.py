@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 from termigen_gym.checks.manifest import read_manifest
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.task import folder_digest
-from tests.endpoint import Endpoint, closes, cuts, hangs, says, status
+from tests.endpoint import Behaviour, Body, Endpoint, closes, cuts, hangs, says, status, waits_for
 from tests.machines import machines
 
 MAIN = [sys.executable, "-c", "from termigen_gym.cli import main; main()", "synthesize"]
@@ -72,6 +74,29 @@ def test_an_endpoint_in_trouble_is_asked_again_and_the_run_goes_on_later(tmp_pat
     assert json.loads(done.stdout)["falls"] == {"seeds": 4}
     purposes = [json.loads(line)["purpose"] for line in calls.read_text().splitlines()]
     assert len(set(purposes)) == len(purposes) == 2 + asked
+
+
+def test_hundreds_are_in_the_making_at_a_time_and_the_endpoint_is_asked_as_often_as_it_may(tmp_path: Path) -> None:
+    """Proposers are answered once 64 requests are there at the same time: 100 slots wait for no more than that."""
+    together = threading.Barrier(64)
+    first = iter(range(64))
+    turns = threading.Lock()
+
+    def answer(body: Body) -> Behaviour:
+        system, prompt = (message["content"] for message in body["messages"][:2])
+        if "You are its seeds." in system:
+            wanted = int(re.findall(r"exactly (\d+) phrases", prompt)[0])
+            return says(json.dumps({"seeds": [f"seed {number}" for number in range(wanted)]}))
+        with turns:
+            waits = next(first, None) is not None
+        return waits_for(together, "I would rather not.") if waits else says("I would rather not.")
+
+    words = ["--author", "model", "--model", "x", "--n", "100", "--in-flight", "100", "--concurrency", "64", "--json"]
+    with Endpoint(answer) as endpoint:
+        done = run("--out", str(tmp_path), "--sandbox", "bubblewrap", *words, "--base-url", endpoint.url)
+        assert endpoint.most_at_once == 64
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["falls"] == {"proposer": 400}
 
 
 def begin(*words: str, **env: str) -> subprocess.Popen[str]:

@@ -26,7 +26,7 @@ Check = Callable[[Context], Finding]
 @pytest.fixture
 def examined(monkeypatch: pytest.MonkeyPatch) -> Callable[[Check], Examiner]:
     """An examiner whose one check is given."""
-    monkeypatch.setattr(examine, "engine", lambda name: SimpleNamespace(name=name, built=tuple))
+    monkeypatch.setattr(examine, "engine", lambda name: SimpleNamespace(name=name, built_of=lambda digest: None))
 
     def make(check: Check) -> Examiner:
         monkeypatch.setattr(examine, "EXAMINATION", {"null": check})

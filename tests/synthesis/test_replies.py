@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from termigen_gym.llm.replies import ReplyProblem
 from termigen_gym.synthesis.draft import MAX_FILE_BYTES
-from termigen_gym.synthesis.replies import MAX_REPLY, FilePlan, Judgement, NoFacts, ReplyProblem, Scores, parse
+from termigen_gym.synthesis.replies import MAX_REPLY, FilePlan, Judgement, NoFacts, Scores, parse
 
 SCORES = {"environment": 5, "data": 5, "verification": 4, "feedback": "no example"}
 FILE = '<file path="solution/solve.sh">\n#!/bin/bash\necho hi\n</file>'

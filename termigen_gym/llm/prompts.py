@@ -1,4 +1,4 @@
-"""The prompts of the roles: Jinja2 templates beside this module, one a role, rendered strictly."""
+"""Prompts: Jinja2 templates in a package's folder ``prompts``, rendered strictly."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 
-def render(template: str, /, **facts: Any) -> str:
-    """Return the text of a template, mostly named like its role, with these facts in it.
+def render(package: str, template: str, /, **facts: Any) -> str:
+    """Return the text of a template, mostly named like the role that it is for, with these facts in it.
+
+    Args:
+        package: whose it is, by its full name.
+        template: its file's name without ``.md.j2``.
+        facts: what the template names.
 
     Raises:
         jinja2.UndefinedError: the template names a fact that is missing.
     """
-    return _templates().get_template(f"{template}.md.j2").render(**facts).strip() + "\n"
+    return _templates(package).get_template(f"{template}.md.j2").render(**facts).strip() + "\n"
 
 
 @cache
-def _templates() -> Environment:
-    folder = files("termigen_gym.synthesis") / "prompts"
+def _templates(package: str) -> Environment:
+    folder = files(package) / "prompts"
     # The texts are for models, not for browsers: nothing is to be escaped.
     return Environment(
         loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
