@@ -38,7 +38,7 @@ setup: tools $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints/cpu.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --constraint constraints/cpu.txt --editable '.[train,llm,ray,report]' --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints/cpu.txt --editable '.[train,llm,ray,report,export]' --group dev
 	@touch $@
 
 # What the embedded engine needs and pip can't bring.

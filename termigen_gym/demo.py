@@ -30,7 +30,7 @@ from .collect import CollectSummary, collect
 from .episode import Episode
 from .errors import StoreError
 from .evaluate import evaluate
-from .export import TokenStats, write_messages, write_tokens
+from .export import Selection, TokenStats, write_messages, write_tokens
 from .plan import OnProgress, Plan, Progress, entry_of
 from .score import Score
 from .store import EpisodeStore, write_whole
@@ -123,11 +123,13 @@ def run_demo(plan: DemoPlan, on_progress: OnProgress) -> DemoResult:
     run = plan.out / "run"
     collected = collect(plan.collection, run, on_progress)
     on_progress(Progress("export", 0, 1, "tokens"))
-    write_messages(EpisodeStore(run), plan.out / "messages.jsonl")
+    store = EpisodeStore(run)
+    chosen = Selection().choose(store)
+    write_messages(chosen.of(store), plan.out / "messages.jsonl")
     tiny = _tiny_model(plan)
     tokenizer = load_tokenizer(str(tiny))
-    tokens = write_tokens(EpisodeStore(run), tokenizer, plan.out / "tokens.jsonl", max_length=WINDOW)
-    exam = _lessons(plan.out / "tokens.jsonl", plan.out / "lessons.jsonl", EpisodeStore(run))
+    tokens = write_tokens(chosen.of(store), tokenizer, plan.out / "tokens.jsonl", max_length=WINDOW)
+    exam = _lessons(plan.out / "tokens.jsonl", plan.out / "lessons.jsonl", store)
     on_progress(Progress("export", 1, 1, f"{tokens.tokens} tokens"))
     training = _train(plan, on_progress)
     before = _evaluate(plan, exam, tiny, "before", on_progress)

@@ -9,5 +9,6 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "llm": ("jinja2", "openai", "tenacity"),
     "ray": ("ray",),
     "report": ("jinja2", "matplotlib"),
+    "export": ("PIL", "jinja2", "minari", "pyarrow"),
 }
 """As in pyproject.toml."""

@@ -64,6 +64,14 @@ class EpisodeStore:
                 return episode
         raise StoreError(f"{self.folder}: expected an episode {episode_id!r}, found none of that id")
 
+    def plan(self) -> dict[str, Any]:
+        """Return what the run was asked for, as run.json has it; {} where there is none.
+
+        Raises:
+            StoreError: run.json can't be read.
+        """
+        return _read_run(self.run_path) if self.run_path.exists() else {}
+
     # Writing
 
     def open(self) -> None:
@@ -150,12 +158,7 @@ def bind_run(path: Path, plan: Mapping[str, Any]) -> None:
     if not path.exists():
         write_whole(path, json.dumps(wanted, indent=2) + "\n")
         return
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: expected the plan of a run as JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise StoreError(f"{path}: expected the plan of a run as a JSON object, found {found!r}")
+    found = _read_run(path)
     differs = [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
     if differs:
         each = "; ".join(f"{key} was {_brief(found.get(key))}, now {_brief(wanted.get(key))}" for key in differs)
@@ -163,6 +166,16 @@ def bind_run(path: Path, plan: Mapping[str, Any]) -> None:
             f"{path.parent}: expected the arguments that this run was begun with, found others: {each}. "
             "Resume with the same arguments or use another folder"
         )
+
+
+def _read_run(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: expected the plan of a run as JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise StoreError(f"{path}: expected the plan of a run as a JSON object, found {found!r}")
+    return found
 
 
 def write_whole(path: Path, text: str) -> None:

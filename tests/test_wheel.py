@@ -29,6 +29,7 @@ def test_the_wheel_carries_the_tasks_and_the_licence(wheel: Path) -> None:
     assert "termigen_gym/_envs/families/log-incident/family.py" in names
     assert "termigen_gym/py.typed" in names
     assert "termigen_gym/synthesis/taxonomy.toml" in names
+    assert "termigen_gym/export/card.md.j2" in names
     assert any(name.endswith("LICENSE") for name in names)
     assert not any("__pycache__" in name or name.startswith("tests/") for name in names)
 

@@ -1,10 +1,8 @@
-"""``termigen collect | export | eval``: many episodes."""
+"""``termigen collect | eval``: many episodes."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -40,21 +38,6 @@ from .options import (
 if TYPE_CHECKING:
     from ..collect import CollectSummary
     from ..score import Rate, Score
-
-
-class Format(StrEnum):
-    """Export formats."""
-
-    tokens = "tokens"
-    messages = "messages"
-
-
-class PolicyName(StrEnum):
-    """Which turns are trained on."""
-
-    no_errors = "no-errors"
-    all = "all"
-    recovery_only = "recovery-only"
 
 
 def collect(
@@ -146,52 +129,6 @@ def _show_summary(summary: CollectSummary) -> None:
     OUT.print(table("", "", rows=rows))
     if summary.errors and summary.last_error is not None:
         ERR.print(f"last failure: {summary.last_error['type']}: {summary.last_error['message']}", markup=False)
-
-
-def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.", exists=True, file_okay=False)],
-    format: Annotated[Format, typer.Option(help="tokens for training, messages for everything else.")],
-    out: Annotated[Path, typer.Option(help="File to write.", dir_okay=False)],
-    policy: Annotated[
-        PolicyName, typer.Option(help="Which of the agent's turns are trained on.")
-    ] = PolicyName.no_errors,
-    tokenizer: Annotated[str | None, typer.Option(help="Folder or hub name; for tokens.")] = None,
-    max_length: Annotated[int, typer.Option(min=64, help="Tokens of a window; for tokens.")] = 20_000,
-    min_pass_rate: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Leave out episodes with fewer tests passed.")
-    ] = 0.0,
-    as_json: Json = False,
-) -> None:
-    """Write a run as training data."""
-    from dataclasses import asdict
-
-    from ..export import write_messages, write_tokens
-    from ..store import EpisodeStore
-    from .screen import OUT, print_json, table
-
-    if (format == Format.tokens) != (tokenizer is not None):
-        raise typer.BadParameter("expected --tokenizer with --format tokens, and only there")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    store = EpisodeStore(run)
-    stats: Any
-    if tokenizer is not None:
-        from training.tokenizer import load_tokenizer
-
-        stats = write_tokens(
-            store,
-            load_tokenizer(tokenizer),
-            out,
-            policy=policy.value,
-            max_length=max_length,
-            min_pass_rate=min_pass_rate,
-        )
-    else:
-        stats = write_messages(store, out, policy=policy.value, min_pass_rate=min_pass_rate)
-    document = {**asdict(stats), "out": str(out)}
-    if as_json:
-        print_json(document)
-    else:
-        OUT.print(table("", "", rows=[(name.replace("_", " "), value) for name, value in document.items()]))
 
 
 def evaluate(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,39 +12,54 @@ from ..agents.protocol import TOOL, Message
 from ..agents.replies import key_name
 from ..episode import Episode
 from .conversation import Policy, conversation
-from .selection import Selection, pass_rate
+from .selection import pass_rate
 
-
-@dataclass(frozen=True)
-class MessageStats:
-    """What `write_messages` wrote: exported episodes, those without a verdict or a turn, those below the pass rate."""
-
-    episodes: int
-    errors: int
-    below: int
+_ROWS_AT_A_TIME = 200
 
 
 def write_messages(
-    episodes: Iterable[Episode], out: Path, *, policy: Policy = "no-errors", min_pass_rate: float = 0.0
-) -> MessageStats:
-    """Write one JSON line for each episode; an existing file is replaced.
+    episodes: Iterable[Episode],
+    out: Path,
+    *,
+    policy: Policy = "no-errors",
+    mistakes: Mapping[str, float] | None = None,
+) -> int:
+    """Write one row for each episode; an existing file is replaced.
 
-    A line holds ``messages`` (OpenAI's, with ``tool_calls`` whose arguments are a JSON string, and ``train`` on each
-    assistant message by `policy`), ``tools``, episode, task_id, task_digest, seed, agent, model, reward, pass_rate.
+    A row holds ``messages`` (OpenAI's, with ``tool_calls`` whose arguments are a JSON string, and ``train`` on each
+    assistant message by `policy` and `mistakes`, see `trained_turns`), ``tools``, episode, task_id, task_digest, seed,
+    agent, model, reward, pass_rate. In Parquet the columns have the same names and types, whatever the run holds.
+
+    Args:
+        episodes: with a verdict and a turn each.
+        out: Parquet where its name ends with ".parquet", else JSON Lines.
+        policy: of the turns that are trained on.
+        mistakes: share of the injected mistakes that are, by kind.
+
+    Returns:
+        The number of rows.
 
     Raises:
-        ValueError: the policy or the pass rate is unknown or out of range.
+        ValueError: the policy or a share is unknown or out of range.
     """
-    selection = Selection(min_pass_rate)
-    with out.open("w", encoding="utf-8") as file:
-        for episode in selection.of(episodes):
-            file.write(json.dumps(_row(episode, policy), ensure_ascii=False) + "\n")
-    return MessageStats(selection.episodes, selection.errors, selection.below)
+    # What UTF-8 can't hold (half of a surrogate pair) becomes "?": the readers of both formats would refuse it.
+    lines = (
+        json.dumps(_row(episode, policy, mistakes or {}), ensure_ascii=False).encode("utf-8", "replace")
+        for episode in episodes
+    )
+    if out.suffix == ".parquet":
+        return _write_parquet(lines, out)
+    count = 0
+    with out.open("wb") as file:
+        for line in lines:
+            file.write(line + b"\n")
+            count += 1
+    return count
 
 
-def _row(episode: Episode, policy: Policy) -> dict[str, Any]:
+def _row(episode: Episode, policy: Policy, mistakes: Mapping[str, float]) -> dict[str, Any]:
     return {
-        "messages": openai_messages(episode, conversation(episode, policy)),
+        "messages": openai_messages(episode, conversation(episode, policy, mistakes)),
         "tools": [TOOL],
         "episode": episode.id,
         "task_id": episode.task_id,
@@ -73,3 +88,28 @@ def openai_messages(episode: Episode, messages: Sequence[Message]) -> list[Messa
             message = {**message, "tool_call_id": call_id}
         converted.append(message)
     return converted
+
+
+def _write_parquet(lines: Iterator[bytes], out: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    text = pa.string()
+    call = pa.struct({"id": text, "type": text, "function": pa.struct({"name": text, "arguments": text})})
+    message = {"role": text, "content": text, "train": pa.bool_(), "tool_calls": pa.list_(call), "tool_call_id": text}
+    schema = pa.schema(
+        {
+            "messages": pa.list_(pa.struct(message)),
+            "tools": pa.list_(pa.scalar(TOOL).type),
+            **dict.fromkeys(("episode", "task_id", "task_digest"), text),
+            "seed": pa.int64(),
+            **dict.fromkeys(("agent", "model"), text),
+            **dict.fromkeys(("reward", "pass_rate"), pa.float64()),
+        }
+    )
+    count = 0
+    with pq.ParquetWriter(out, schema) as writer:
+        while rows := [json.loads(line) for line in islice(lines, _ROWS_AT_A_TIME)]:
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+            count += len(rows)
+    return count

@@ -12,7 +12,6 @@ from ..agents.protocol import Message
 from ..agents.rendering import Renderer, Tokenizer
 from ..episode import Episode
 from .conversation import Policy, conversation, recovery_turns
-from .selection import Selection
 from .windows import windows
 
 
@@ -21,7 +20,7 @@ class TokenStats:
     """What `write_tokens` wrote.
 
     Attributes:
-        episodes: exported. errors: left out for want of a verdict or a turn. below: left out by their pass rate.
+        episodes: exported.
         windows: lines written. tokens: in all of them. trained_tokens: those in the loss.
         longest: the tokens of the longest window.
         turns: of the exported episodes by kind: "clean", "recovery", and the kinds of injected mistakes.
@@ -29,8 +28,6 @@ class TokenStats:
     """
 
     episodes: int
-    errors: int
-    below: int
     windows: int
     tokens: int
     trained_tokens: int
@@ -58,25 +55,34 @@ def write_tokens(
     out: Path,
     *,
     policy: Policy = "no-errors",
+    mistakes: Mapping[str, float] | None = None,
     max_length: int = 20_000,
-    min_pass_rate: float = 0.0,
 ) -> TokenStats:
     """Write one JSON line for each window of each episode: ``input_ids``, ``labels``, ``episode``, ``window``.
 
-    `max_length` is in tokens; see `windows` for episodes that are longer. An existing file is replaced.
+    An existing file is replaced.
+
+    Args:
+        episodes: with a verdict and a turn each.
+        tokenizer: of the model that is to be trained.
+        out: the file.
+        policy: of the turns that are trained on.
+        mistakes: share of the injected mistakes that are, by kind (see `trained_turns`).
+        max_length: tokens; see `windows` for episodes that are longer.
 
     Raises:
         ModelError: the tokenizer's chat template does not take our messages.
-        ValueError: the policy or the pass rate is unknown or out of range.
+        ValueError: the policy or a share is unknown or out of range.
     """
-    renderer, selection = Renderer(tokenizer), Selection(min_pass_rate)
+    renderer = Renderer(tokenizer)
     count: Counter[str] = Counter()
     turns: Counter[str] = Counter()
     longest = 0
     with out.open("w", encoding="utf-8") as file:
-        for episode in selection.of(episodes):
+        for episode in episodes:
+            count["episodes"] += 1
             turns += turn_kinds(episode)
-            cut = windows(renderer, conversation(episode, policy), max_length)
+            cut = windows(renderer, conversation(episode, policy, mistakes), max_length)
             count["overlong_turns"] += cut.left_out
             for number, messages in enumerate(cut.messages):
                 input_ids, labels = _encode(renderer, messages)
@@ -88,9 +94,7 @@ def write_tokens(
                 count["trained_tokens"] += sum(label != -100 for label in labels)
                 count["trained_turns"] += sum(bool(message.get("train")) for message in messages)
     return TokenStats(
-        episodes=selection.episodes,
-        errors=selection.errors,
-        below=selection.below,
+        episodes=count["episodes"],
         windows=count["windows"],
         tokens=count["tokens"],
         trained_tokens=count["trained_tokens"],

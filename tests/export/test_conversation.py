@@ -6,7 +6,7 @@ import pytest
 
 from termigen_gym.agents.base import Move
 from termigen_gym.agents.protocol import Conversation, ParseFailure, parse_reply
-from termigen_gym.episode import Step
+from termigen_gym.episode import PerturbationKind, Step
 from termigen_gym.export import POLICIES, Policy, conversation, recovery_turns, trained_turns, turn_kinds
 from tests.chat import a_mistake_at, of_steps, some_steps
 from tests.episodes import a_step
@@ -111,3 +111,51 @@ def test_turns_are_counted_by_kind() -> None:
 def test_an_unknown_policy_is_refused() -> None:
     with pytest.raises(ValueError, match="no-errors, all, recovery-only, found 'none'"):
         conversation(of_steps([LOOK]), "none")  # type: ignore[arg-type]
+
+
+KINDS: tuple[PerturbationKind, PerturbationKind] = ("analysis_error", "hallucination")
+MIXED = of_steps(
+    [
+        replace(a_mistake_at(LOOK), perturbation=replace(WRONG.perturbation, kind=KINDS[number % 2]))
+        for number in range(400)
+    ]
+    + [LEAVE]
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "mistakes", "shares"),
+    [
+        ("no-errors", {}, (0.0, 0.0)),
+        ("all", {}, (1.0, 1.0)),
+        ("no-errors", {"hallucination": 0.5}, (0.0, 0.5)),
+        ("all", {"hallucination": 0.0}, (1.0, 0.0)),
+        ("all", {"hallucination": 0.25, "analysis_error": 0.75}, (0.75, 0.25)),
+        ("recovery-only", {"analysis_error": 1.0}, (1.0, 0.0)),
+    ],
+)
+def test_a_share_of_the_mistakes_of_a_kind_is_trained_on(
+    policy: Policy, mistakes: dict[str, float], shares: tuple[float, float]
+) -> None:
+    trained = trained_turns(MIXED, policy, mistakes)
+    for kind, share in zip(KINDS, shares, strict=True):
+        of_kind = {step.index for step in MIXED.steps if step.perturbation and step.perturbation.kind == kind}
+        assert len(trained & of_kind) == pytest.approx(share * len(of_kind), abs=0 if share in (0.0, 1.0) else 25)
+    assert 400 in trained
+
+
+def test_a_larger_share_has_the_turns_of_a_smaller_one() -> None:
+    few, many = (trained_turns(MIXED, "no-errors", {"hallucination": share}) for share in (0.3, 0.6))
+    assert few < many
+    assert few == trained_turns(MIXED, "no-errors", {"hallucination": 0.3})
+    other = replace(MIXED, id="000001")
+    assert few != trained_turns(other, "no-errors", {"hallucination": 0.3})
+
+
+@pytest.mark.parametrize(
+    ("mistakes", "message"),
+    [({"typo": 0.5}, "kinds analysis_error, .* found 'typo'"), ({"hallucination": 2.0}, r"in \[0, 1\], found 2.0")],
+)
+def test_unknown_kinds_and_shares_are_refused(mistakes: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        trained_turns(MIXED, "all", mistakes)

@@ -5,57 +5,13 @@ import random
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from termigen_gym.agents.protocol import TOOL, parse_reply
-from termigen_gym.episode import Episode
-from termigen_gym.export import conversation, encode, pass_rate, write_messages, write_tokens
+from termigen_gym.export import conversation, encode, write_messages, write_tokens
 from tests.chat import a_mistake_at, a_random_episode, a_tokenizer, of_steps, some_steps
-from tests.episodes import an_episode
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def judged(episode_id: str, reward: float, **tests: str) -> Episode:
-    return an_episode(episode_id, verdict={"reward": reward, "tests": tests, "duration_s": 0.1, "output": ""})
-
-
-SOLVED = judged("solved", 1.0, a="passed", b="passed")
-HALF = judged("half", 0.0, a="passed", b="failed")
-NONE = judged("none", 0.0, a="failed", b="error")
-UNTOLD = judged("untold", 0.75)
-ERROR = an_episode("error", reward=None)
-RUN = [SOLVED, HALF, NONE, UNTOLD, ERROR, of_steps([], episode_id="empty")]
-
-
-@pytest.mark.parametrize(
-    ("least", "ids", "below"),
-    [
-        (0.0, ["solved", "half", "none", "untold"], 0),
-        (0.5, ["solved", "half", "untold"], 1),
-        (0.6, ["solved", "untold"], 2),
-        (1.0, ["solved"], 3),
-    ],
-)
-def test_episodes_are_chosen_by_their_tests(least: float, ids: list[str], below: int, tmp_path: Path) -> None:
-    tokens = write_tokens(RUN, a_tokenizer(), tmp_path / "t", min_pass_rate=least)
-    messages = write_messages(RUN, tmp_path / "m", min_pass_rate=least)
-    assert [row["episode"] for row in lines(tmp_path / "t")] == ids
-    assert [row["episode"] for row in lines(tmp_path / "m")] == ids
-    assert (tokens.episodes, tokens.errors, tokens.below) == (len(ids), 2, below)
-    assert (messages.episodes, messages.errors, messages.below) == (len(ids), 2, below)
-
-
-def test_the_pass_rate_of_a_verdict_without_tests_is_its_reward() -> None:
-    assert pass_rate({"reward": 0.75, "tests": {}}) == 0.75
-    assert pass_rate({"reward": 1.0, "tests": {"a": "passed", "b": "skipped"}}) == 0.5
-
-
-def test_a_pass_rate_out_of_range_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"in \[0, 1\], found 50"):
-        write_messages(RUN, tmp_path / "m", min_pass_rate=50)
 
 
 def test_token_lines_are_what_encode_gives_and_the_counts_are_right(tmp_path: Path) -> None:
