@@ -17,7 +17,14 @@ from tests import samples
 ROOT = Path(__file__).parent.parent
 TEXTS = {
     path: (ROOT / path).read_text()
-    for path in ("README.md", "benchmarks/README.md", "docs/agents.md", "docs/audit.md", "docs/synthesis.md")
+    for path in (
+        "README.md",
+        "benchmarks/README.md",
+        "docs/agents.md",
+        "docs/audit.md",
+        "docs/collection.md",
+        "docs/synthesis.md",
+    )
 }
 BLOCKS = [match for text in TEXTS.values() for match in re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)]
 PYTHON = [code for kind, code in BLOCKS if kind == "python"]
