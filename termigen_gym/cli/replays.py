@@ -14,6 +14,8 @@ from .options import Json, Sandbox, SandboxName, Workers
 if TYPE_CHECKING:
     from ..replay import Replay, RunReplays, TaskReplays
 
+_SHOWN = 10
+
 
 def replay(
     run: Annotated[Path, typer.Argument(help="Folder of a run.", exists=True, file_okay=False)],
@@ -42,11 +44,17 @@ def replay(
     if episode is not None:
         record = store.get(episode)
         one = replay_one(record, lambda: open_env(record, sandbox.value), twice)
-        print_json(one.to_dict()) if as_json else _show(one)
+        if as_json:
+            print_json(one.to_dict())
+        else:
+            _show(one)
         raise typer.Exit(_exit_code([one]))
     with progress() as on_progress:
         result = replay_run(store, sandbox.value, workers, twice=twice, on_progress=on_progress)
-    print_json(result.to_dict()) if as_json else _show_all(result)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _show_all(result)
     raise typer.Exit(_exit_code(result.replays))
 
 
@@ -92,9 +100,11 @@ def _show_all(result: RunReplays) -> None:
     rows = [_row(task) for task in result.tasks]
     total = _row(result.total)
     OUT.print(table(*columns, rows=[*rows, total] if len(rows) > 1 else rows))
-    for one in result.replays:
-        if one.outcome in ("differs", "failed"):
-            _show(one)
+    bad = [one for one in result.replays if one.outcome in ("differs", "failed")]
+    for one in bad[:_SHOWN]:
+        _show(one)
+    if len(bad) > _SHOWN:
+        OUT.print(f"and {len(bad) - _SHOWN} more; --json has all")
 
 
 def _row(task: TaskReplays) -> tuple[object, ...]:

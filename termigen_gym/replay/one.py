@@ -74,12 +74,12 @@ def open_env(episode: Episode, sandbox: str = "auto") -> TextEnv:
         StoreError: the recorded arguments are none that an environment takes. TaskError: there is no such task.
         EngineMissing: the engine does not answer.
     """
-    given: Any = (episode.env_spec or {}).get("kwargs", {})
-    deciding = {key: given[key] for key in _DECIDING if key in given}
     turns = len(episode.steps)
     max_steps = turns if episode.ended == "budget" else turns * (1 + WAITS)
     id = env_id(entry_of(episode.task_id).name)
     try:
+        given: Any = (episode.env_spec or {}).get("kwargs", {})
+        deciding = {key: given[key] for key in _DECIDING if key in given}
         return make(id, sandbox=sandbox, max_steps=max_steps, warm_resets=False, **deciding)
     except (TypeError, ValueError) as error:
         raise StoreError(f"episode {episode.id}: env_spec: expected arguments of an environment: {error}") from None
@@ -144,7 +144,10 @@ def _play(new_env: Callable[[], TextEnv], episode: Episode) -> Played:
     tree = None
     env = new_env()
     try:
-        shown, info = env.reset(seed=episode.seed, options=dict(episode.options))
+        try:
+            shown, info = env.reset(seed=episode.seed, options=dict(episode.options))
+        except ValueError as error:
+            raise StoreError(f"episode {episode.id}: expected the seed and options of a reset: {error}") from None
         opening, *wanted = recorded(episode).parts
         parts = [replace(opening, state=info["state"], exit_code=info["exit_code"], shown=shown)]
         for part in wanted:

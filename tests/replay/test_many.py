@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from typer.testing import CliRunner, Result
 from termigen_gym.cli import app
 from termigen_gym.collect import collect
 from termigen_gym.episode import Episode
-from termigen_gym.plan import Plan
+from termigen_gym.plan import Plan, Progress
+from termigen_gym.replay import replay_run
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.store import EpisodeStore
 from tests.replay.recording import register
@@ -122,6 +124,24 @@ def test_a_failure_of_ours_has_an_exit_code_of_its_own(run: Path, termigen: Term
     done = termigen(run, "--all")
     assert done.exit_code == 3
     assert "StoreError: episode 000000: env_spec" in done.stdout
+
+
+def test_what_runs_yet_is_ended_when_a_run_is_called_off(run: Path, one_engine: Engine) -> None:
+    def last_sleeps(episode: Episode) -> Episode:
+        if episode.id != "000003":
+            return episode
+        first, *others = episode.steps
+        spec = {"kwargs": {"command_timeout_s": 600.0}}
+        return replace(episode, steps=(replace(first, executed="sleep 1000"), *others), env_spec=spec)
+
+    def stop_at_third(progress: Progress) -> None:
+        if progress.done == 3:
+            raise InterruptedError
+
+    alter(run, last_sleeps)
+    with pytest.raises(InterruptedError):
+        replay_run(EpisodeStore(run), one_engine.name, 2, on_progress=stop_at_third)
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("worker-")] == []
 
 
 @pytest.mark.parametrize(
