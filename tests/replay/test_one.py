@@ -107,13 +107,24 @@ def test_a_mistake_that_ran_is_what_runs_again(recorded: Recorded, replayed: Rep
     assert replayed(with_step(episode, 2, action="cat nothing")).ok
 
 
-@pytest.mark.parametrize("end", [("echo done > out.txt",), ("true",), ("sleep 1000",), ("sleep 1000", "")])
+@pytest.mark.parametrize(
+    "end",
+    [("echo done > out.txt",), ("true",), ("sleep 1000",), ("sleep 1000", ""), ("sleep 5; echo done > out.txt",)],
+)
 def test_an_episode_that_spent_its_turns(recorded: Recorded, replayed: Replayed, end: tuple[str, ...]) -> None:
     episode = recorded("ls", *end, max_steps=1 + len(end), command_timeout_s=0.3)
     assert episode.ended == "budget"
     assert replayed(episode).ok
     other = with_step(episode, len(end), reward=0.5)
     assert (replayed(other).step, replayed(other).what) == (1, "reward")
+
+
+def test_turns_that_a_replay_does_not_need_are_spent_waiting(recorded: Recorded, replayed: Replayed) -> None:
+    episode = recorded("echo done > out.txt; sleep 1", *[""] * 9, max_steps=10, command_timeout_s=0.3)
+    assert episode.steps[0].state == "running"
+    assert (episode.steps[-1].state, episode.reward) == ("prompt", 1.0)
+    quicker = {**(episode.env_spec or {}), "kwargs": {"command_timeout_s": 20.0}}
+    assert replayed(replace(episode, env_spec=quicker)).ok
 
 
 def test_an_episode_that_spent_its_time_replays_in_the_turns_that_it_took(
@@ -141,6 +152,13 @@ def test_how_long_a_command_takes_is_no_difference(
     episode = recorded(*actions, *[""] * waits, "exit", command_timeout_s=then)
     other = {**(episode.env_spec or {}), "kwargs": {"command_timeout_s": now}}
     assert replayed(replace(episode, env_spec=other)).ok
+
+
+def test_a_replay_waits_as_long_as_the_agent_did(recorded: Recorded, replayed: Replayed) -> None:
+    waits = [""] * 9
+    episode = recorded("sleep 1; echo done > out.txt; cat", *waits, "\x03", "exit", command_timeout_s=0.3)
+    assert episode.solved
+    assert replayed(episode).ok
 
 
 def test_what_ended_too_early_differs_in_its_state(recorded: Recorded, replayed: Replayed) -> None:
