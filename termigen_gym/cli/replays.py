@@ -70,7 +70,8 @@ def _show(one: Replay) -> None:
     OUT.print(f"{one.episode_id} {one.task_id}: {one.outcome}{where}", markup=False)
     if one.what is not None:
         old, new = one.expected.splitlines(), one.found.splitlines()
-        for line in difflib.unified_diff(old, new, "record", "replay", lineterm=""):
+        names = ("replay", "another replay") if one.what == "files" else ("record", "replay")
+        for line in difflib.unified_diff(old, new, *names, lineterm=""):
             OUT.print(line, markup=False)
     elif one.outcome == "changed":
         OUT.print(f"the task was {one.expected}, is {one.found}", markup=False)
@@ -108,7 +109,7 @@ def _show_all(result: RunReplays) -> None:
 
 
 def _row(task: TaskReplays) -> tuple[object, ...]:
-    share = "-" if task.share is None else f"{task.share:.0%}"
+    share = "-" if task.share is None else f"{task.share:.1%}"
     reasons = ", ".join(f"{count} {what}" for what, count in task.reasons.items())
     same, *others = task.outcomes.values()
     return task.task_id, task.episodes, same, share, *others, reasons

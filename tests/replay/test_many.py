@@ -89,8 +89,8 @@ def test_what_does_not_replay_is_counted_and_shown(run: Path, termigen: Termigen
     done = termigen(run, "--all")
     assert done.exit_code == 1
     assert "-nothing of the kind" in done.stdout
-    assert "50%" in done.stdout
-    assert "75%" in done.stdout
+    assert "50.0%" in done.stdout
+    assert "75.0%" in done.stdout
 
 
 def test_one_episode_shows_its_first_difference(run: Path, termigen: Termigen) -> None:
