@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,8 @@ Tree = frozenset[tuple[str, str]]
 """Path and digest of each thing that was left."""
 
 _BEFORE, _AFTER = 300, 300
-_UNPACKED = 1 << 24
+_UNPACKED = 1 << 20
+_TIMES_OF_GIT = re.compile(r"/\.git/(?:.*/)?(?:index|(?:logs|objects)/.*)\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -135,23 +137,36 @@ def _excerpts(one: str, other: str, *heads: str) -> tuple[str, str]:
 
 
 def tree_of(state: State) -> Tree:
-    """Return path and digest of all that was left: texts without what may differ, gzip files by what is in them."""
+    """Return path and digest of what was left: texts without what may differ, gzip files by what is in them.
+
+    What git keeps of times, and by names that come from times, is left out.
+    """
     return frozenset(
         (normal(path), digest_of(item.sort, f"{item.mode:o} {item.owner}", _plain(item.content)))
         for path, item in state.items()
+        if not _TIMES_OF_GIT.search(path)
     )
 
 
 def _plain(content: bytes) -> bytes:
     if content.startswith(b"\x1f\x8b"):
-        try:
-            content = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(content, _UNPACKED)
-        except zlib.error:
-            return content
+        return _unpacked(content)
     try:
         return normal(content.decode()).encode()
     except UnicodeDecodeError:
         return content
+
+
+def _unpacked(content: bytes) -> bytes:
+    """What is in a gzip file; of one with too much, or damaged, all but the time in its head."""
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        text = unpacking.decompress(content, _UNPACKED)
+    except zlib.error:
+        return content[8:]
+    if not unpacking.eof or text.startswith(b"\x1f\x8b"):
+        return content[8:]
+    return _plain(text) + unpacking.unused_data
 
 
 def digest_of(*parts: str | bytes) -> str:
