@@ -43,6 +43,7 @@ FLOORS: dict[str, int] = {
     "plan": 6,
     "collect": 6,
     "evaluate": 6,
+    "replay": 6,
     "export": 6,
     "doctor": 6,
     "synthesis": 7,
@@ -56,6 +57,7 @@ ORDER_WITHIN = (
     ("critic", "start", "env", "vector", "wrappers", "conformance"),
     ("agents", "play"),
     ("roster", "plan", "collect", "evaluate"),
+    ("checks", "plan", "replay"),
 )
 CONFINED = {
     "docker": {f"sandbox/{name}.py" for name in ("docker", "container", "container_files", "commits", "daemon")},

@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 
 from .. import errors
 from ..extras import EXTRAS
-from . import audits, exporting, machine, runs, synthesis, tasks
+from . import audits, exporting, machine, replays, runs, synthesis, tasks
 
 _LATER_S = 0.05
 _INTERRUPTED = 128 + signal.SIGINT
@@ -65,6 +65,7 @@ app.command("check")(tasks.check)
 app.command("audit")(audits.audit)
 app.command("synthesize")(synthesis.synthesize)
 app.command("collect")(runs.collect)
+app.command("replay")(replays.replay)
 app.command("export")(exporting.export)
 app.command("eval")(runs.evaluate)
 app.command("doctor")(machine.doctor)

@@ -1,0 +1,178 @@
+"""What was played, on record or in a replay, and how two of that differ."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ..checks.state import State
+from ..episode import Episode
+from ..errors import StoreError
+from .normal import normal
+
+What = Literal["state", "exit_code", "observation", "reward", "files"]
+
+Tree = frozenset[tuple[str, str]]
+"""Path and digest of each thing that was left."""
+
+_BEFORE, _AFTER = 300, 300
+_UNPACKED = 1 << 20
+_TIMES_OF_GIT = re.compile(r"/\.git/(?:.*/)?(?:index|(?:logs|objects)/.*)\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Part:
+    """An action, and what came of it until the next one that does more than wait.
+
+    Attributes:
+        step: the action's index; None for the reset. action: what ran.
+        state, exit_code: when it had ended, else at last.
+        shown: in all. reward: in all. over: whether the episode ended here.
+        turns: how many it took.
+    """
+
+    step: int | None
+    action: str
+    state: str
+    exit_code: int | None
+    shown: str
+    reward: float = 0.0
+    over: bool = False
+    turns: int = 1
+
+    def after(self, before: Part) -> Part:
+        """Return both as one, where this turn only waited for what `before` had begun."""
+        ended = before if before.state != "running" else self
+        return replace(
+            before,
+            state=ended.state,
+            exit_code=ended.exit_code,
+            shown=before.shown + self.shown,
+            reward=before.reward + self.reward,
+            over=self.over,
+            turns=before.turns + self.turns,
+        )
+
+
+@dataclass(frozen=True)
+class Played:
+    """An episode from its reset to its end, or to where it came apart; `tree` is None where nobody looked."""
+
+    parts: tuple[Part, ...]
+    tree: Tree | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs at a step: excerpts of both."""
+
+    step: int | None
+    what: What
+    expected: str
+    found: str
+
+
+def recorded(episode: Episode) -> Played:
+    """Return what an episode's record says.
+
+    Raises:
+        StoreError: it has no steps.
+    """
+    if not episode.steps:
+        raise StoreError(f"episode {episode.id}: expected at least one step, found none")
+    shown = [*(step.observation for step in episode.steps), episode.final_observation]
+    parts = [Part(None, "", "prompt", None, shown[0])]
+    for step, text in zip(episode.steps, shown[1:], strict=True):
+        over = step is episode.steps[-1]
+        part = Part(step.index, step.executed, step.state, step.exit_code, text, step.reward, over)
+        waited = parts[-1].state == "running" and not step.executed
+        parts.append(part.after(parts.pop()) if waited else part)
+    return Played(tuple(parts))
+
+
+def differences(wanted: Played, found: Played) -> Iterator[Difference]:
+    """Yield what differs, one thing at each step, as far as both go."""
+    for one, other in zip(wanted.parts, found.parts, strict=False):
+        if (difference := _difference(one, other)) is not None:
+            yield difference
+    if wanted.tree is not None and found.tree is not None and wanted.tree != found.tree:
+        path = min(wanted.tree ^ found.tree)[0]
+        texts = (" ".join(sorted(digest for at, digest in tree if at == path)) for tree in (wanted.tree, found.tree))
+        yield Difference(wanted.parts[-1].step, "files", *(f"{path}: {text or 'nothing'}" for text in texts))
+
+
+def _difference(one: Part, other: Part) -> Difference | None:
+    states = [f"{part.state}, the end" if part.over else part.state for part in (one, other)]
+    if states[0] != states[1]:
+        return Difference(one.step, "state", *_excerpts(one.shown, other.shown, *states))
+    if one.exit_code != other.exit_code:
+        codes = (f"exit code {part.exit_code}" for part in (one, other))
+        return Difference(one.step, "exit_code", *_excerpts(one.shown, other.shown, *codes))
+    if not same_text(one.shown, other.shown):
+        return Difference(one.step, "observation", *_excerpts(one.shown, other.shown))
+    if one.reward != other.reward:
+        return Difference(one.step, "reward", f"{one.reward:g}", f"{other.reward:g}")
+    return None
+
+
+def same_text(one: str, other: str) -> bool:
+    """Return whether two texts differ in nothing but what may differ."""
+    return one == other or normal(one) == normal(other)
+
+
+def _excerpts(one: str, other: str, *heads: str) -> tuple[str, str]:
+    """Return what is around the first difference of two texts, below a head each."""
+    texts = [normal(one), normal(other)]
+    at = next((i for i, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
+    near = max(at - _BEFORE, 0)
+    start = max(near, texts[0].find("\n", near, at) + 1)
+    parts = [text[start : at + _AFTER] for text in texts]
+    if heads:
+        parts = [f"[{head}]\n{part}" for head, part in zip(heads, parts, strict=True)]
+    return parts[0], parts[1]
+
+
+def tree_of(state: State) -> Tree:
+    """Return path and digest of what was left: texts without what may differ, gzip files by what is in them.
+
+    What git keeps of times, and by names that come from times, is left out.
+    """
+    return frozenset(
+        (normal(path), digest_of(item.sort, f"{item.mode:o} {item.owner}", _plain(item.content)))
+        for path, item in state.items()
+        if not _TIMES_OF_GIT.search(path)
+    )
+
+
+def _plain(content: bytes) -> bytes:
+    if content.startswith(b"\x1f\x8b"):
+        return _unpacked(content)
+    try:
+        return normal(content.decode()).encode()
+    except UnicodeDecodeError:
+        return content
+
+
+def _unpacked(content: bytes) -> bytes:
+    """What is in a gzip file; of one with too much, or damaged, all but the time in its head."""
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        text = unpacking.decompress(content, _UNPACKED)
+    except zlib.error:
+        return content[8:]
+    if not unpacking.eof or text.startswith(b"\x1f\x8b"):
+        return content[8:]
+    return _plain(text) + unpacking.unused_data
+
+
+def digest_of(*parts: str | bytes) -> str:
+    """Return the sha256 over parts, each with its length before it."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+        total.update(len(data).to_bytes(8, "big") + data)
+    return total.hexdigest()
