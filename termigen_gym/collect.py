@@ -5,18 +5,14 @@ Failures of ours are kept and tried again; they are never turned into a reward.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
-from .agents.base import Agent, Closable
+from .attempts import Cast, EpisodeJob, RemoteJob
 from .cluster import Cluster
 from .episode import PERTURBATION_KINDS, Episode
 from .errors import (
@@ -32,12 +28,9 @@ from .errors import (
     VerifierError,
 )
 from .executor import Job, run_jobs
-from .plan import OnProgress, Plan, Progress, make_env, options_of, prepare, seed_of
-from .play import play
-from .roster import make_agent
+from .plan import OnProgress, Plan, Progress, prepare
 from .score import base_id
 from .store import EpisodeStore
-from .wrappers import TextEnv
 
 RETRIES = 2
 """Further tries at an episode that failed for reasons that may pass."""
@@ -134,89 +127,6 @@ def collect(
         return _Run(plan, store, on_progress or (lambda progress: None), cluster).go()
 
 
-class _Cast:
-    """Agents between their episodes: one plays one episode at a time, and may hold a model worth keeping."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._idle: SimpleQueue[Agent] = SimpleQueue()
-
-    @contextlib.contextmanager
-    def one(self) -> Iterator[Agent]:
-        try:
-            agent = self._idle.get_nowait()
-        except Empty:
-            agent = make_agent(self._plan.agent, self._plan.agent_options)
-        try:
-            yield agent
-        finally:
-            self._idle.put(agent)
-
-    def call(self) -> None:
-        """Make one, so that an agent that can't be had is known before anything else is made."""
-        with self.one():
-            pass
-
-
-class _Closed(Exception):
-    """The job was closed before it began to play."""
-
-
-class _EpisodeJob:
-    """One attempt at one episode."""
-
-    def __init__(self, plan: Plan, index: int, attempt: int, cast: _Cast) -> None:
-        self.index = index
-        self._plan = plan
-        self._id = f"{index:06d}-{attempt}" if attempt else f"{index:06d}"
-        self._cast = cast
-        self._closed = threading.Event()
-        self._env: TextEnv | None = None
-        self._agent: Agent | None = None
-
-    def run(self) -> Episode:
-        plan = self._plan
-        with self._cast.one() as self._agent:
-            self._env = env = make_env(plan, plan.task_of(self.index))
-            try:
-                if self._closed.is_set():
-                    raise _Closed
-                seed, options = seed_of(plan.seed, self.index), options_of(plan, self.index)
-                return play(env, self._agent, episode_id=self._id, seed=seed, options=options)
-            finally:
-                env.close()
-
-    def close(self) -> None:
-        self._closed.set()
-        if self._env is not None:
-            self._env.unwrapped.abort()  # type: ignore[attr-defined]
-        if isinstance(self._agent, Closable):
-            self._agent.close()
-
-
-class _RemoteJob:
-    """One attempt at one episode, on a machine of a cluster."""
-
-    def __init__(self, plan: Plan, index: int, attempt: int, cluster: Cluster) -> None:
-        self._what = plan, index, attempt
-        self._cluster = cluster
-
-    def run(self) -> Episode:
-        return self._cluster.call(_play, *self._what)
-
-    def close(self) -> None:
-        self._cluster.close()
-
-
-_casts: dict[str, _Cast] = {}
-
-
-def _play(plan: Plan, index: int, attempt: int) -> Episode:
-    """Play an attempt in this process, one of a cluster's; its agents are kept for the next one."""
-    key = json.dumps([plan.agent, plan.agent_options], sort_keys=True)
-    return _EpisodeJob(plan, index, attempt, _casts.setdefault(key, _Cast(plan))).run()
-
-
 class _Record:
     """Counts of what a run holds."""
 
@@ -270,7 +180,7 @@ class _Run:
         self._cluster = cluster
         self._store = store
         self._on_progress = on_progress
-        self._cast = _Cast(plan)
+        self._cast = Cast(plan)
         self._record = _Record()
         self._missing: set[int] = set()
         self._failed_now: Counter[int] = Counter()
@@ -296,8 +206,8 @@ class _Run:
     def _job(self, index: int) -> Job[Episode]:
         attempt = self._record.attempts[index]
         if self._cluster is not None:
-            return _RemoteJob(self._plan, index, attempt, self._cluster)
-        return _EpisodeJob(self._plan, index, attempt, self._cast)
+            return RemoteJob(self._plan, index, attempt, self._cluster)
+        return EpisodeJob(self._plan, index, attempt, self._cast)
 
     def _on_done(self, job: Job[Episode], episode: Episode) -> Iterable[Job[Episode]]:
         index = int(base_id(episode.id))

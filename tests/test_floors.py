@@ -41,6 +41,7 @@ FLOORS: dict[str, int] = {
     "checks": 6,
     "roster": 6,
     "plan": 6,
+    "attempts": 6,
     "collect": 6,
     "evaluate": 6,
     "replay": 6,
@@ -56,7 +57,7 @@ ORDER_WITHIN = (
     ("task", "episode", "family", "catalog", "solution"),
     ("critic", "start", "env", "vector", "wrappers", "conformance"),
     ("agents", "play"),
-    ("roster", "plan", "collect", "evaluate"),
+    ("roster", "plan", "attempts", "collect", "evaluate"),
     ("checks", "plan", "replay"),
 )
 CONFINED = {
