@@ -130,7 +130,8 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         situation = self._situation(action)
         if not wants_mistake:
             return None, Intent("correct", judgement=self._critic.review(situation))
-        situation = replace(situation, kinds=self._schedule.kinds(self.np_random))
+        kinds, weighted = self._schedule.kinds(self.np_random), bool(self._schedule.weights)
+        situation = replace(situation, kinds=kinds, weighted=weighted)
         proposal = self._critic.propose(situation, self.np_random)
         found, note = proposal.perturbation, proposal.note
         if found is not None and _submits(found.action):

@@ -161,6 +161,7 @@ def test_where_an_endpoint_does_not_answer_the_run_pauses_and_goes_on(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(termigen_gym.collect, "PAUSE_S", 0.01)
+    monkeypatch.setattr(termigen_gym.collect, "LONGEST_PAUSE_S", 0.04)
     down = [f"000002{suffix}" for suffix in ("", *(f"-{attempt}" for attempt in range(1, RETRIES + PATIENCE + 2)))]
     told: list[str] = []
     summary = collect(

@@ -22,6 +22,8 @@ class Situation:
         action: what the agent is about to do.
         kinds: classes that a mistake may be of, the one that was drawn first.
         purpose: unique within a run; what a critic asks a model for begins with it.
+        weighted: whether classes are asked for in other than equal shares, so that the one that was drawn counts more
+            than that a mistake is the task's own.
     """
 
     task: Task
@@ -29,6 +31,7 @@ class Situation:
     action: str
     kinds: Sequence[PerturbationKind] = PERTURBATION_KINDS
     purpose: str = ""
+    weighted: bool = False
 
 
 @dataclass(frozen=True)

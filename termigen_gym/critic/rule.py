@@ -14,10 +14,14 @@ from .base import Critic, Proposal, Situation
 from .rules import FOR_ANY, SPECIFIC
 from .rules.base import pick
 
+_OWN_SHARE = 0.5
+
 
 class RuleCritic(Critic):
     """Picks a mistake that fits the step: of the wanted classes the first for which there is one.
 
+    Where the task has mistakes of its own for this step, one of them half of the time, whatever its class: they are
+    what people of the field get wrong. Not so where classes are weighted.
     Within a class the task's own mistakes go before rules that fit the command, and these before rules that fit any
     command. What ran before in this episode is not proposed again.
     """
@@ -32,7 +36,11 @@ class RuleCritic(Critic):
         if not command or re.search(r"[\x00-\x08\x0b-\x1f]", command):
             return Proposal(None, 0, note="it is no command line")
         ran = {executed.strip() for executed, _ in situation.history} | {command}
-        tiers = [_own(situation), _apply(SPECIFIC, command, rng), _apply(FOR_ANY, command, rng)]
+        own = [mistake for mistake in _own(situation) if mistake.kind in situation.kinds]
+        tiers = [own, _apply(SPECIFIC, command, rng), _apply(FOR_ANY, command, rng)]
+        untried = [mistake for mistake in own if mistake.action.strip() not in ran]
+        if untried and not situation.weighted and rng.random() < _OWN_SHARE:
+            return Proposal(pick(rng, untried))
         for kind in situation.kinds:
             for tier in tiers:
                 fresh = [mistake for mistake in tier if mistake.kind == kind and mistake.action.strip() not in ran]

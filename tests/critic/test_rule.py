@@ -101,7 +101,7 @@ def test_kinds_are_balanced(task: Task) -> None:
 
 def test_the_same_generator_gives_the_same_mistakes(task: Task) -> None:
     assert [propose(task, action, 3) for action in COMMANDS] == [propose(task, action, 3) for action in COMMANDS]
-    assert len({propose(task, "make", seed) for seed in range(30)}) > 10
+    assert len({propose(task, "make", seed) for seed in range(60)}) > 10
 
 
 def test_malformed_mistakes_are_the_tasks_fault(tmp_path: Path) -> None:
@@ -123,3 +123,14 @@ def test_critics_by_name() -> None:
         critic_named("llm", {"model": "x"})
     with pytest.raises(ValueError, match=r"critic 'rule': expected no options, found \['tries'\]"):
         critic_named("rule", {"tries": 2})
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_where_classes_are_weighted_the_drawn_one_goes_before_the_tasks_own(task: Task, weighted: bool) -> None:
+    rng = np.random.default_rng(3)
+    situations = [Situation(task, (), "make", Schedule().kinds(rng), weighted=weighted) for _ in range(200)]
+    proposed = [RuleCritic().propose(situation, rng).perturbation for situation in situations]
+    as_drawn = [found is not None and found.kind == s.kinds[0] for found, s in zip(proposed, situations, strict=True)]
+    assert all(as_drawn) is weighted
+    taken = sum(found is not None and found.reason.startswith("mistakes.toml") for found in proposed)
+    assert (taken < 70) is weighted
