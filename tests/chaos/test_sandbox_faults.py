@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -13,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+import termigen_gym.collect
 from termigen_gym.collect import collect
 from termigen_gym.env import TerminalEnv
 from termigen_gym.episode import Episode
-from termigen_gym.errors import StoreError, TermigenError
-from termigen_gym.plan import Plan
+from termigen_gym.errors import TermigenError
+from termigen_gym.plan import Plan, Progress
 from termigen_gym.registration import register_all
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.sandbox.bubblewrap import BubblewrapEngine
@@ -196,15 +198,22 @@ def test_the_disk_of_the_run_is_full(
         warm.reset()
     before = family.stock()
     run = small_disk / "run"
-    with pytest.raises(StoreError, match=FULL):
-        collect(plan, run)
-    family.expect(before)
-    kept = [episode.to_json() for episode in EpisodeStore(run)]
+    pauses: list[str] = []
+    kept: list[str] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.note.startswith("pauses"):
+            pauses.append(progress.note)
+            kept[:] = [episode.to_json() for episode in EpisodeStore(run)]
+            if len(pauses) == 2:
+                subprocess.run(["mount", "-o", "remount,size=4M", str(small_disk)], check=True)
+
+    monkeypatch.setattr(termigen_gym.collect, "PAUSE_S", 0.1)
+    summary = collect(plan, run, watch)
+    assert len(pauses) == 2
+    assert re.search(FULL, pauses[0])
+    assert (summary.episodes, summary.played, summary.errors) == (12, 12, 0)
     assert 1 <= len(kept) < 12
-    with pytest.raises(StoreError, match=FULL):
-        collect(plan, run)
-    subprocess.run(["mount", "-o", "remount,size=4M", str(small_disk)], check=True)
-    assert collect(plan, run).errors == 0
     assert [episode.to_json() for episode in EpisodeStore(run)][: len(kept)] == kept
     assert [episode.id for episode in EpisodeStore(run)] == [f"{i:06d}" for i in range(12)]
     family.expect(before)
