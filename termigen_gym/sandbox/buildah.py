@@ -183,10 +183,13 @@ class BuildahStore:
             containers = self._records("containers")
             for record in containers:  # `rm --all` leaves out those that buildah had not described when it was killed
                 self._run(["rm", record["id"]], check=False)
-            for path in files:
-                for group in Path("/sys/fs/cgroup").glob(f"**/buildah-{path.name}"):  # where a step of it ran
+            steps = {f"buildah-{path.name}" for path in files}
+            # Not by a glob, which fails where a group of somebody else's goes away meanwhile.
+            for parent, names, _ in os.walk("/sys/fs/cgroup"):
+                for name in steps.intersection(names):  # where a step of a build ran
                     with suppress(OSError):
-                        group.rmdir()
+                        os.rmdir(os.path.join(parent, name))
+            for path in files:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         return len(containers) - len(self._records("containers")) + len(files)
 
