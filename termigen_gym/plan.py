@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from .catalog import Entry, find
-from .critic import critic_named
+from .critic import Schedule, critic_named
 from .executor import Job, run_jobs
 from .family import DIFFICULTIES
 from .llm.base import WHERE_ASKED
 from .registration import make, task_name
 from .task import folder_digest
-from .wrappers import CriticWrapper, TextEnv, schedule_of
+from .wrappers import CriticWrapper, TextEnv
 
 BUILDS = 2
 """Images that are built at a time."""
@@ -70,7 +70,7 @@ class Plan:
             raise ValueError("expected at least one task, found none")
         if self.episodes < 1:
             raise ValueError(f"expected at least 1 episode, found {self.episodes}")
-        schedule_of(self.epsilon, self.schedule)
+        Schedule.of(self.epsilon, self.schedule)
         if self.critic != "none":
             critic_named(self.critic, self.critic_options)
 

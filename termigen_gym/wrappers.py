@@ -78,7 +78,7 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
             _disable_deepcopy=True,
         )
         gym.Wrapper.__init__(self, env)
-        self._schedule = schedule_of(epsilon, schedule)
+        self._schedule = Schedule.of(epsilon, schedule)
         self._critic = critic_named(critic, critic_options) if isinstance(critic, str) else critic
         self._informative_only = informative_only
         self._history: list[tuple[str, str]] = []
@@ -158,18 +158,6 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
             env.restore(snapshot)
         env.restored = before  # what was tried is no part of the episode
         return None
-
-
-def schedule_of(epsilon: float, more: Mapping[str, Any] | None) -> Schedule:
-    """Return a schedule of JSON values.
-
-    Raises:
-        ValueError: one of them is unknown or out of range.
-    """
-    try:
-        return Schedule(epsilon, **(more or {}))
-    except TypeError as error:
-        raise ValueError(f"schedule: expected arguments of Schedule, found another: {error}") from None
 
 
 def _submits(action: str) -> bool:

@@ -15,6 +15,7 @@ import termigen_gym.cluster
 from termigen_gym.cluster import Cluster
 from termigen_gym.errors import TaskError, TermigenError
 from tests.machines import machines
+from tests.waiting import wait_until
 
 PATIENCE_S = 120.0
 
@@ -43,13 +44,12 @@ def stay(folder: str, name: str) -> str:
 
 def begun(folder: Path, names: list[str], tries: int) -> dict[str, list[str]]:
     """Wait until calls have been begun so many times in all, and return where each was."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        nodes = {name: (folder / name).read_text().split() for name in names if (folder / name).exists()}
-        if sum(len(tried) for tried in nodes.values()) >= tries:
-            return nodes
-        time.sleep(0.05)
-    raise AssertionError(f"expected {tries} beginnings, found {nodes}")
+
+    def nodes() -> dict[str, list[str]]:
+        return {name: (folder / name).read_text().split() for name in names if (folder / name).exists()}
+
+    wait_until(lambda: sum(map(len, nodes().values())) >= tries, PATIENCE_S)
+    return nodes()
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from termigen_gym.plan import seed_of
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.store import EpisodeStore
+from tests.command import MAIN
 from tests.machines import machines
 from tests.waiting import wait_until
 
-MAIN = [sys.executable, "-c", "from termigen_gym.cli import main; main()"]
 EPISODES = 8
 
 

@@ -162,14 +162,13 @@ def play(
     with usage_errors():
         env = make(env_id(entry.name), sandbox=sandbox.value, **({} if max_steps is None else {"max_steps": max_steps}))
         if critic != CriticName.none:
-            with usage_errors():
-                env = CriticWrapper(
-                    env,
-                    critic.value,
-                    epsilon,
-                    critic_options=named_values(critic_option, "--critic-option"),
-                    schedule=named_values(schedule, "--schedule"),
-                )
+            env = CriticWrapper(
+                env,
+                critic.value,
+                epsilon,
+                critic_options=named_values(critic_option, "--critic-option"),
+                schedule=named_values(schedule, "--schedule"),
+            )
     if name != "human":
         player = Narrated(player, screen)
     try:

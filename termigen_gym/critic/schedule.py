@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -48,6 +48,18 @@ class Schedule:
             raise ValueError(f"shape: expected one of {', '.join(SHAPES)}, found {self.shape!r}")
         if self.horizon < 1 or (self.most_in_a_row is not None and self.most_in_a_row < 1):
             raise ValueError(f"expected horizon and most_in_a_row from 1, found {self.horizon}, {self.most_in_a_row}")
+
+    @classmethod
+    def of(cls, epsilon: float, more: Mapping[str, Any] | None) -> Schedule:
+        """Return a schedule of JSON values.
+
+        Raises:
+            ValueError: one of them is unknown or out of range.
+        """
+        try:
+            return cls(epsilon, **(more or {}))
+        except TypeError as error:
+            raise ValueError(f"schedule: expected arguments of Schedule, found another: {error}") from None
 
     def probability(self, turn: int, in_a_row: int) -> float:
         """Return that of a mistake at a turn, counted from 0, after so many mistakes in a row."""

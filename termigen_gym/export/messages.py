@@ -8,9 +8,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ..agents.calls import openai_form
 from ..agents.protocol import TOOL, Message
 from ..agents.replies import key_name
 from ..episode import Episode
+from ..llm import ToolCall
 from .conversation import Policy, conversation
 from .selection import pass_rate
 
@@ -82,8 +84,8 @@ def openai_messages(episode: Episode, messages: Sequence[Message]) -> list[Messa
             index, step = next(steps)
             call_id = f"call_{index}"
             arguments = json.dumps({"command": key_name(step.executed)}, ensure_ascii=False)
-            call = {"id": call_id, "type": "function", "function": {"name": "bash", "arguments": arguments}}
-            message = {**message, "content": step.thought, "tool_calls": [call]}
+            call = ToolCall(call_id, TOOL["function"]["name"], arguments)
+            message = {**message, "content": step.thought, "tool_calls": [openai_form(call)]}
         elif message["role"] == "tool":
             message = {**message, "tool_call_id": call_id}
         converted.append(message)

@@ -185,7 +185,7 @@ class BuildahStore:
                 self._run(["rm", record["id"]], check=False)
             steps = {f"buildah-{path.name}" for path in files}
             # Not by a glob, which fails where a group of somebody else's goes away meanwhile.
-            for parent, names, _ in os.walk("/sys/fs/cgroup"):
+            for parent, names, _ in os.walk("/sys/fs/cgroup") if steps else ():
                 for name in steps.intersection(names):  # where a step of a build ran
                     with suppress(OSError):
                         os.rmdir(os.path.join(parent, name))

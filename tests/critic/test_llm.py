@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from termigen_gym.play import play
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.task import Task
 from termigen_gym.wrappers import CriticWrapper
+from tests.command import MAIN
 from tests.endpoint import Behaviour, Body, Endpoint, says
 from tests.scratch import ScratchEnv, a_task
 
@@ -34,7 +34,6 @@ MISTAKE = {
 }
 GOOD = {"fits": True, "plausible": True, "informative": True, "why": ""}
 PROSE = "What a nice task!"
-MAIN = [sys.executable, "-c", "from termigen_gym.cli import main; main()"]
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:

@@ -7,9 +7,7 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,14 +16,16 @@ import pytest
 from termigen_gym.checks.manifest import read_manifest
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.task import folder_digest
+from tests.command import MAIN
 from tests.endpoint import Behaviour, Body, Endpoint, closes, cuts, hangs, says, status, waits_for
 from tests.machines import machines
+from tests.waiting import wait_until
 
-MAIN = [sys.executable, "-c", "from termigen_gym.cli import main; main()", "synthesize"]
+SYNTHESIZE = (*MAIN, "synthesize")
 
 
 def run(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*MAIN, *words], capture_output=True, text=True, check=False, env={**os.environ, **env})
+    return subprocess.run([*SYNTHESIZE, *words], capture_output=True, text=True, check=False, env={**os.environ, **env})
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_hundreds_are_in_the_making_at_a_time_and_the_endpoint_is_asked_as_often
 
 def begin(*words: str, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*MAIN, *words],
+        [*SYNTHESIZE, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -111,11 +111,13 @@ def begin(*words: str, **env: str) -> subprocess.Popen[str]:
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 300
-    while not condition():
+    """Return when it holds, of a process that goes on meanwhile."""
+
+    def holds() -> bool:
         assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        return condition()
+
+    wait_until(holds, 300)
 
 
 def test_a_run_that_is_killed_goes_on_and_makes_the_same(one_engine: Engine, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 from termigen_gym.cli import main
+from tests.command import MAIN
 from tests.serving import served
-from tests.synthesis.test_cli import MAIN
 from training.tiny import TinyShape, make_tiny
 
 
@@ -18,7 +18,7 @@ def test_a_model_that_babbles_makes_no_task_and_a_full_account(tmp_path: Path) -
     words = ["--out", out, "--n", "2", "--author", "model", "--model", checkpoint, "--max-reply-tokens", "40"]
     with served(checkpoint, tmp_path) as url:
         done = subprocess.run(
-            [*MAIN, *map(str, words), "--base-url", url, "--sandbox", "bubblewrap", "--json"],
+            [*MAIN, "synthesize", *map(str, words), "--base-url", url, "--sandbox", "bubblewrap", "--json"],
             capture_output=True,
             text=True,
             check=False,
