@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "termigen_gym"
 FLOORS: dict[str, int] = {
     "errors": 0,
     "lines": 0,
+    "normal": 0,
     "extras": 0,
     "text": 0,
     "screen": 0,
@@ -28,6 +29,7 @@ FLOORS: dict[str, int] = {
     "cluster": 2,
     "score": 2,
     "terminal": 3,
+    "tree": 3,
     "verifier": 3,
     "registration": 3,
     "conformance": 4,
@@ -55,6 +57,7 @@ FLOORS: dict[str, int] = {
 ORDER_WITHIN = (
     ("errors", "lines", "text", "screen", "spaces"),
     ("task", "episode", "family", "catalog", "solution"),
+    ("tree", "verifier"),
     ("critic", "start", "env", "vector", "wrappers", "conformance"),
     ("agents", "play"),
     ("roster", "plan", "attempts", "collect", "evaluate"),

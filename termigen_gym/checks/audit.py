@@ -8,9 +8,9 @@ from ..agents import Oracle
 from ..errors import TooLarge
 from ..sandbox.base import Sandbox
 from ..task import Task
+from ..tree import members
 from .context import Context, Finding, finding
 from .lint import chatter, fakes, instruction_problems, leaks, secrets
-from .state import members
 
 _MIB = 1 << 20
 _LOOKED_AT = 8 * _MIB

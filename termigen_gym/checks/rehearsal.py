@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ..solution import Block, Variants, Way, mistakes_of, solution_of, variants_of
 from ..task import Task
+from ..tree import KEPT_BYTES, State
 from .mutation import of_commands, of_files, of_steps
+from .noise import Noise
 from .replays import Begin, OpenEnv, Outcome, Take, Waves, always, play_takes
-from .state import KEPT_BYTES, Noise, State
 
 RUNS = 10
 """Plays of the solution whose verdicts must be the same."""

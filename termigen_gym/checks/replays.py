@@ -19,7 +19,7 @@ from ..env import SUBMIT, EnvSnapshot, TerminalEnv
 from ..errors import EngineMissing, TermigenError, VerifierError
 from ..executor import Job, run_jobs
 from ..solution import Block
-from .state import Item, State, end_state, members
+from ..tree import Item, State, end_state, members
 
 LOOK_EVERY_S = 5.0
 """A stage's ``command_timeout_s``: how often it looks whether a command that goes on has gone on for too long."""

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..checks.state import State
 from ..episode import Episode
 from ..errors import StoreError
-from .normal import normal
+from ..normal import normal
+from ..tree import Tree
 
 What = Literal["state", "exit_code", "observation", "reward", "files"]
 
-Tree = frozenset[tuple[str, str]]
-"""Path and digest of each thing that was left."""
-
 _BEFORE, _AFTER = 300, 300
-_UNPACKED = 1 << 20
-_TIMES_OF_GIT = re.compile(r"/\.git/(?:.*/)?(?:index|(?:logs|objects)/.*)\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -33,6 +25,7 @@ class Part:
         state, exit_code: when it had ended, else at last.
         shown: in all. reward: in all. over: whether the episode ended here.
         turns: how many it took.
+        left: the verdict's `tree`; "" where there is none.
     """
 
     step: int | None
@@ -43,6 +36,7 @@ class Part:
     reward: float = 0.0
     over: bool = False
     turns: int = 1
+    left: str = ""
 
     def after(self, before: Part) -> Part:
         """Return both as one, where this turn only waited for what `before` had begun."""
@@ -55,6 +49,7 @@ class Part:
             reward=before.reward + self.reward,
             over=self.over,
             turns=before.turns + self.turns,
+            left=self.left,
         )
 
 
@@ -64,6 +59,11 @@ class Played:
 
     parts: tuple[Part, ...]
     tree: Tree | None = None
+
+    @property
+    def left(self) -> str:
+        """The verdict's `tree`; "" where there is none."""
+        return self.parts[-1].left
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def recorded(episode: Episode) -> Played:
     parts = [Part(None, "", "prompt", None, shown[0])]
     for step, text in zip(episode.steps, shown[1:], strict=True):
         over = step is episode.steps[-1]
-        part = Part(step.index, step.executed, step.state, step.exit_code, text, step.reward, over)
+        left = (episode.verdict or {}).get("tree", "") if over else ""
+        part = Part(step.index, step.executed, step.state, step.exit_code, text, step.reward, over, left=left)
         waited = parts[-1].state == "running" and not step.executed
         parts.append(part.after(parts.pop()) if waited else part)
     return Played(tuple(parts))
@@ -99,10 +100,20 @@ def differences(wanted: Played, found: Played) -> Iterator[Difference]:
     for one, other in zip(wanted.parts, found.parts, strict=False):
         if (difference := _difference(one, other)) is not None:
             yield difference
-    if wanted.tree is not None and found.tree is not None and wanted.tree != found.tree:
-        path = min(wanted.tree ^ found.tree)[0]
-        texts = (" ".join(sorted(digest for at, digest in tree if at == path)) for tree in (wanted.tree, found.tree))
-        yield Difference(wanted.parts[-1].step, "files", *(f"{path}: {text or 'nothing'}" for text in texts))
+    if wanted.left and found.left and wanted.left != found.left:
+        yield Difference(wanted.parts[-1].step, "files", *_files(wanted, found))
+
+
+def _files(wanted: Played, found: Played) -> tuple[str, str]:
+    """The first path at which something else was left, where both trees are known; else their hashes."""
+    if wanted.tree is None or found.tree is None or wanted.tree == found.tree:
+        return wanted.left, found.left
+    path = min(wanted.tree ^ found.tree)[0]
+    return f"{path}: {_at(wanted.tree, path)}", f"{path}: {_at(found.tree, path)}"
+
+
+def _at(tree: Tree, path: str) -> str:
+    return " ".join(sorted(digest for at, digest in tree if at == path)) or "nothing"
 
 
 def _difference(one: Part, other: Part) -> Difference | None:
@@ -134,45 +145,3 @@ def _excerpts(one: str, other: str, *heads: str) -> tuple[str, str]:
     if heads:
         parts = [f"[{head}]\n{part}" for head, part in zip(heads, parts, strict=True)]
     return parts[0], parts[1]
-
-
-def tree_of(state: State) -> Tree:
-    """Return path and digest of what was left: texts without what may differ, gzip files by what is in them.
-
-    What git keeps of times, and by names that come from times, is left out.
-    """
-    return frozenset(
-        (normal(path), digest_of(item.sort, f"{item.mode:o} {item.owner}", _plain(item.content)))
-        for path, item in state.items()
-        if not _TIMES_OF_GIT.search(path)
-    )
-
-
-def _plain(content: bytes) -> bytes:
-    if content.startswith(b"\x1f\x8b"):
-        return _unpacked(content)
-    try:
-        return normal(content.decode()).encode()
-    except UnicodeDecodeError:
-        return content
-
-
-def _unpacked(content: bytes) -> bytes:
-    """What is in a gzip file; of one with too much, or damaged, all but the time in its head."""
-    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        text = unpacking.decompress(content, _UNPACKED)
-    except zlib.error:
-        return content[8:]
-    if not unpacking.eof or text.startswith(b"\x1f\x8b"):
-        return content[8:]
-    return _plain(text) + unpacking.unused_data
-
-
-def digest_of(*parts: str | bytes) -> str:
-    """Return the sha256 over parts, each with its length before it."""
-    total = hashlib.sha256()
-    for part in parts:
-        data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
-        total.update(len(data).to_bytes(8, "big") + data)
-    return total.hexdigest()

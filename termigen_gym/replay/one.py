@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
-from ..checks.state import end_state
 from ..episode import Episode
 from ..errors import EngineMissing, StoreError, TaskError, TermigenError
 from ..family import Family
 from ..plan import entry_of
 from ..registration import env_id, make
 from ..task import Task
+from ..tree import end_state, tree_of
 from ..wrappers import TextEnv
-from .comparing import Part, Played, What, differences, digest_of, recorded, same_text, tree_of
+from .comparing import Part, Played, What, differences, recorded, same_text
 
 WAITS = 3
 """Turns, of up to ``command_timeout_s`` each, that a replay waits for what is on record, beyond those on record."""
@@ -35,10 +35,11 @@ class Replay:
             another one by now, or gone; "error": the episode ended in a failure of ours, so that there is nothing to
             compare with; "failed": the replay did.
         step: of what differs, the index of the step whose action brought it; None for what ``reset`` showed.
-        what: differs first: "state", "exit_code", "observation", "reward", or, between two replays, "files".
-        expected, found: of a difference, excerpts of the record and of the replay (of files, of both replays). Else the
-            digest on record and the task's own, or in `found` what failed.
-        tree: sha256 over the files that there were before the last action; "" where that was not come to.
+        what: differs first: "state", "exit_code", "observation", "reward" or "files".
+        expected, found: of a difference, excerpts of the record and of the replay; of files their hashes, or, where two
+            replays left other files, the path and what each left there. Else the digest on record and the task's own,
+            or in `found` what failed.
+        tree: the `tree` of the replay's verdict; "" where that was not come to.
     """
 
     episode_id: str
@@ -125,17 +126,18 @@ def _task_of(episode: Episode) -> Task:
 
 def _judged(made: Replay, record: Played, play: Callable[[], Played], twice: bool) -> Replay:
     first = play()
-    made = replace(made, tree="" if first.tree is None else digest_of(*map("\0".join, sorted(first.tree))))
+    made = replace(made, tree=first.left)
     found = list(differences(record, first))
     if not found and not twice:
         return made
     second = play()
     among = list(differences(first, second))
-    unsteady = {it.step for it in among if it.what != "files"} | {it.step for it in first.parts[len(second.parts) :]}
-    steady = [it for it in found if it.step not in unsteady]
+    unsteady = {(it.step, it.what == "files") for it in among}
+    unsteady |= {(it.step, False) for it in first.parts[len(second.parts) :]}
+    steady = [it for it in found if (it.step, it.what == "files") not in unsteady]
     if not found and not among:
         return made
-    worst = (steady or found or among)[0]
+    worst = (steady or among or found)[0]
     return replace(made, outcome="differs" if steady else "unsteady", **vars(worst))
 
 
@@ -172,7 +174,8 @@ def _act(env: TextEnv, wanted: Part, *, to_the_end: bool) -> Part:
 def _turn(env: TextEnv, wanted: Part, action: str) -> Part:
     shown, reward, terminated, truncated, info = env.step(action)
     over = terminated or truncated
-    return Part(wanted.step, wanted.action, info["state"], info["exit_code"], shown, float(reward), over)
+    left = info["verdict"]["tree"] if over else ""
+    return Part(wanted.step, wanted.action, info["state"], info["exit_code"], shown, float(reward), over, left=left)
 
 
 def _outstanding(wanted: Part, found: Part) -> bool:

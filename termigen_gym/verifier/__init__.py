@@ -17,8 +17,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..errors import TooLarge, VerifierError, VerifierTimeout
-from ..sandbox.base import ExecResult, Sandbox, pack
+from ..sandbox.base import Change, ExecResult, Sandbox, pack
 from ..task import Task
+from ..tree import changed_state, hash_of, state_of, tree_of
 from . import toolchain
 from .rewards import LOGS, REWARD_FILES, REWARD_LIMIT, fraction, outcomes, reward_of
 
@@ -26,6 +27,7 @@ TESTS = "/tests"
 _TEST = ("bash", f"{TESTS}/test.sh")
 _ARTIFACTS = "/logs/artifacts"
 _OUTPUT_TAIL = 4000
+_HASHED = 1 << 24  # bytes of changed files
 _ROOT = ("", "0", "root")
 
 
@@ -40,6 +42,8 @@ class Verdict:
         output: the last characters that they printed.
         tampered: paths of what the tests would have been run by or read, and what the agent had changed; it was put
             back before they ran, so that the reward counts as it stands. Never any in separate mode.
+        tree: sha256 over what the agent left, times and process ids aside: in separate mode its artifacts, else what it
+            changed; "" where that is too large to be taken out. Two plays that did the same have the same.
     """
 
     reward: float
@@ -47,6 +51,7 @@ class Verdict:
     duration_s: float
     output: str
     tampered: tuple[str, ...] = ()
+    tree: str = ""
 
     @property
     def fraction(self) -> float:
@@ -78,7 +83,8 @@ def verify(sandbox: Sandbox, task: Task, fresh: Callable[[], AbstractContextMana
     with fresh() as clean:
         for path, archive in artifacts.items():
             clean.put(archive, removing=[path])
-        return _judge(clean, task)
+        verdict = _judge(clean, task)
+    return replace(verdict, tree=hash_of(tree_of(state_of(artifacts.values()))))
 
 
 def plain_values(env: Mapping[str, str]) -> dict[str, str]:
@@ -110,8 +116,20 @@ def _in_place(sandbox: Sandbox, task: Task) -> Verdict:
     if task.config.metadata.processes_survive is False:
         sandbox.kill_processes()
     scripts = [file.content for name, file in task.tests().items() if name.endswith(".sh")]
-    tampered = toolchain.put_back(sandbox, any(b" -m " in script for script in scripts))
-    return replace(_judge_beside(sandbox, task), tampered=tampered)
+    try:
+        changes = sandbox.changes()
+        tree = _hash_of_changes(sandbox, changes)
+        tampered = toolchain.put_back(sandbox, changes, any(b" -m " in script for script in scripts))
+    except TooLarge as error:
+        raise VerifierError(f"the toolchain can't be put back as the image has it: {error}") from None
+    return replace(_judge_beside(sandbox, task), tampered=tampered, tree=tree)
+
+
+def _hash_of_changes(sandbox: Sandbox, changes: Mapping[str, Change]) -> str:
+    try:
+        return hash_of(tree_of(changed_state(sandbox, changes, _HASHED)))
+    except TooLarge:
+        return ""
 
 
 def _judge(sandbox: Sandbox, task: Task, survive: bool = False) -> Verdict:

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..errors import TooLarge, VerifierError
+from ..errors import TooLarge
 from ..sandbox.base import OUTPUT_LIMIT, Change, Sandbox
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -46,29 +46,26 @@ _AROUND = re.compile(r"(?s).*[^/.][^/]*/+\.\.(/.*)?")
 _MOST = 5000
 
 
-def put_back(sandbox: Sandbox, imports_from_workdir: bool = False) -> tuple[str, ...]:
+def put_back(sandbox: Sandbox, changes: Mapping[str, Change], imports_from_workdir: bool = False) -> tuple[str, ...]:
     """Put back what of the toolchain was changed, as the image has it, and return the paths.
 
     Compiled Python and the loader's cache, which honest work rewrites too, are put back without being told.
 
     Args:
         sandbox: where the tests are to run.
+        changes: what differs there from the image.
         imports_from_workdir: whether the tests' Python looks for modules in the image's WORKDIR first.
 
     Raises:
-        VerifierError: there is too much of it. SandboxError: the sandbox failed.
+        TooLarge: there is too much of it. SandboxError: the sandbox failed.
     """
-    try:
-        changes = sandbox.changes()
-        rules = _Rules(changes, sandbox, imports_from_workdir)
-        tampered = [path for path, change in changes.items() if rules.concern(path, change)]
-        caches = [path for path in changes if _CACHES.fullmatch(path) and path != _LOADER]
-        if len(tampered) > _MOST:
-            raise TooLarge(f"expected at most {_MOST} changes of the toolchain, found {len(tampered)}")
-        if wrong := _topmost([*tampered, *caches]):
-            sandbox.put(sandbox.fetch(wrong, pristine=True), removing=wrong)
-    except TooLarge as error:
-        raise VerifierError(f"the toolchain can't be put back as the image has it: {error}") from None
+    rules = _Rules(changes, sandbox, imports_from_workdir)
+    tampered = [path for path, change in changes.items() if rules.concern(path, change)]
+    caches = [path for path in changes if _CACHES.fullmatch(path) and path != _LOADER]
+    if len(tampered) > _MOST:
+        raise TooLarge(f"expected at most {_MOST} changes of the toolchain, found {len(tampered)}")
+    if wrong := _topmost([*tampered, *caches]):
+        sandbox.put(sandbox.fetch(wrong, pristine=True), removing=wrong)
     if _LOADER in changes:  # adding a library rewrites it; it is made anew of the libraries that are there now
         sandbox.exec(_LDCONFIG, timeout_s=_LDCONFIG_S, user=0)
     return tuple(tampered)

@@ -177,13 +177,21 @@ def test_what_is_never_the_same_twice_is_unsteady(recorded: Recorded, replayed: 
     assert (altered.outcome, altered.step, altered.found) == ("differs", 1, "here\n")
 
 
-def test_files_are_compared_between_two_replays(recorded: Recorded, replayed: Replayed) -> None:
-    episode = recorded(f"{NEVER_TWICE} > id; date > when; gzip -k when", "exit")
-    assert replayed(episode).ok
-    found = replayed(episode, twice=True)
+def test_files_that_are_never_the_same_twice_are_named(recorded: Recorded, replayed: Replayed) -> None:
+    found = replayed(recorded(f"{NEVER_TWICE} > id; date > when; gzip -k when", "exit"))
     assert (found.outcome, found.step, found.what) == ("unsteady", 1, "files")
     assert found.expected.startswith("/app/id: ")
     assert replayed(recorded("date > when; gzip -k when; rm -r /opt", "exit"), twice=True).ok
+
+
+def test_other_files_than_on_record_are_a_difference(recorded: Recorded, replayed: Replayed) -> None:
+    episode = recorded("echo one > note", "exit")
+    assert replayed(episode).tree == (episode.verdict or {})["tree"]
+    found = replayed(with_step(episode, 0, executed="echo two > note"))
+    assert (found.outcome, found.step, found.what) == ("differs", 1, "files")
+    assert (found.expected, found.found) == ((episode.verdict or {})["tree"], found.tree)
+    older = replace(episode, verdict={key: value for key, value in (episode.verdict or {}).items() if key != "tree"})
+    assert replayed(with_step(older, 0, executed="echo two > note")).ok
 
 
 def test_a_task_that_has_changed_is_not_played(recorded: Recorded, replayed: Replayed, envs: Path) -> None:

@@ -6,8 +6,7 @@ import gzip
 
 import pytest
 
-from termigen_gym.checks.state import Item
-from termigen_gym.replay.comparing import tree_of
+from termigen_gym.tree import Item, tree_of
 
 
 def a_file(content: bytes, mode: int = 0o644, owner: tuple[int, int] = (0, 0)) -> Item:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from termigen_gym.replay import RULES, normal
+from termigen_gym.normal import RULES, normal
 
 ALIKE = [
     ("date and time", "2026-11-27T13:03:19.123Z up", "2026-11-28T01:44:02.5Z up", "<time> up"),
