@@ -1,4 +1,4 @@
-"""Does one thing until it is killed, and says "begun" before: python -m tests.chaos.player ENGINE TASK WHAT [RUN]."""
+"""Does one thing until it is killed, and says "begun" before: tests.chaos.player ENGINE TASK WHAT [RUN [EPISODES]]."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from termigen_gym.store import EpisodeStore
 from termigen_gym.wrappers import RecordEpisodes
 
 
-def main(engine: str, task: str, what: str, run: str = "") -> None:
+def main(engine: str, task: str, what: str, run: str = "", episodes: str = "1000") -> None:
     sandbox.engine(engine)
     # Who is asked has one sandbox at a time, so that there is none when an episode has ended.
     env = TerminalEnv(task, sandbox=engine, command_timeout_s=1000, warm_resets=what != "answer")
@@ -36,7 +36,7 @@ def main(engine: str, task: str, what: str, run: str = "") -> None:
         env.prepare()
     elif what == "collect":
         register_all()
-        plan = Plan(tasks=("termigen/word-v0",), episodes=1000, sandbox=engine, seed=3)
+        plan = Plan(tasks=("termigen/word-v0",), episodes=int(episodes), sandbox=engine, seed=3)
         collect(plan, Path(run), lambda progress: begun() if progress.stage == "episodes" else None)
     elif what == "answer":
         env.reset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import secrets
 import subprocess
@@ -49,3 +50,33 @@ def test_what_a_killed_process_left_is_removed(
         kept = list(EpisodeStore(tmp_path / "run"))
         assert kept
         assert all(episode.ended == "submitted" and episode.steps for episode in kept)
+
+
+KILLS = 50
+
+
+def test_a_run_that_is_killed_at_any_moment_loses_and_repeats_nothing(
+    one_engine: Engine, task: Path, tmp_path: Path, chance: random.Random
+) -> None:
+    family, run, calm = Family(one_engine, tmp_path), tmp_path / "run", tmp_path / "calm"
+    before, kept = family.stock(), dict[str, str]()
+    for _ in range(KILLS):
+        with player(family, one_engine.name, task, "collect", str(run), TERMIGEN_ENVS=str(task.parent)) as killed:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                killed.communicate(timeout=chance.uniform(0, 0.5))
+            end(killed)
+        now = {episode.id: episode.to_json() for episode in EpisodeStore(run)}
+        assert {id: now.get(id) for id in kept} == kept
+        kept = now
+    episodes = str(len(kept) + 10)
+    for folder in (run, calm):
+        words = ["-m", "tests.chaos.player", one_engine.name, str(task), "collect", str(folder), episodes]
+        family.run(*words, TERMIGEN_ENVS=str(task.parent))
+    family.expect(before)
+    assert len(kept) >= KILLS / 2
+    assert actions(run) == actions(calm)
+    assert len(list(EpisodeStore(run))) == int(episodes)
+
+
+def actions(run: Path) -> dict[str, list[str]]:
+    return {episode.id: [step.executed for step in episode.steps] for episode in EpisodeStore(run)}
