@@ -2,15 +2,18 @@
 # make test    the tests, on every sandbox engine that answers
 # make check   lint and types
 # make bench   the speed of steps and resets against their floors
+# make dataset the episodes of a release: 200 over all tasks, with mistakes and repairs, in dist/dataset
 
 PYTHON ?= python3
 SANDBOX ?= auto
+EPISODES ?= 200
+DATASET ?= dist/dataset
 VENV := .venv
 BIN := $(VENV)/bin
 # What ARGS selects may all be in one of the two runs.
 NONE_IS_WELL = $(if $(ARGS),|| [ $$? -eq 5 ])
 
-.PHONY: demo test check bench setup tools clean
+.PHONY: demo test check bench dataset setup tools clean
 .DEFAULT_GOAL := help
 
 help:
@@ -31,6 +34,11 @@ check: setup
 
 bench: setup
 	$(BIN)/python benchmarks/latency.py --quick
+
+dataset: setup
+	$(BIN)/termigen collect --out $(DATASET).run --episodes $(EPISODES) --sandbox $(SANDBOX)
+	$(BIN)/termigen export $(DATASET).run --format messages --split 0.8 --out $(DATASET)
+	gzip --no-name < $(DATASET).run/episodes.jsonl > $(DATASET)/episodes.jsonl.gz
 
 setup: tools $(VENV)/.installed
 
