@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,6 +37,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..collect import CollectSummary
+    from ..plan import Plan
     from ..score import Rate, Score
 
 
@@ -70,11 +71,10 @@ def collect(
     Exit code 3 when episodes are left without a verdict.
     """
     from ..collect import collect as play_all
-    from ..plan import Plan
     from .agents import agent_choice
     from .screen import print_json, progress
 
-    name, options = agent_choice(
+    chosen = agent_choice(
         agent,
         checkpoint=checkpoint,
         model=model,
@@ -83,12 +83,56 @@ def collect(
         temperature=temperature,
         options=option,
     )
+    plan = _plan(
+        matching_ids(tasks),
+        episodes,
+        chosen,
+        critic=critic,
+        epsilon=epsilon,
+        critic_option=critic_option,
+        schedule=schedule,
+        informative_only=informative_only,
+        seed=seed,
+        difficulty=difficulty,
+        max_steps=max_steps,
+        workers=workers,
+        sandbox=sandbox,
+    )
+    with progress() as on_progress, cluster_if(ray) as cluster:
+        summary = play_all(plan, out, on_progress, cluster)
+    if as_json:
+        print_json(summary.to_dict())
+    else:
+        _show_summary(summary)
+    raise typer.Exit(3 if summary.errors else 0)
+
+
+def _plan(
+    tasks: tuple[str, ...],
+    episodes: int,
+    chosen: tuple[str, dict[str, Any]],
+    *,
+    critic: CriticName,
+    critic_option: list[str] | None,
+    schedule: list[str] | None,
+    difficulty: Difficulty | None,
+    sandbox: SandboxName,
+    epsilon: float,
+    informative_only: bool,
+    seed: int,
+    max_steps: int | None,
+    workers: int,
+) -> Plan:
+    """Return what the options that both commands have ask for; `chosen` is the agent's name and its options."""
+    from ..plan import Plan
+
+    agent, agent_options = chosen
     with usage_errors():
-        plan = Plan(
-            tasks=matching_ids(tasks),
+        return Plan(
+            tasks=tasks,
             episodes=episodes,
-            agent=name,
-            agent_options=options,
+            agent=agent,
+            agent_options=agent_options,
             critic=critic.value,
             epsilon=epsilon,
             critic_options=named_values(critic_option, "--critic-option"),
@@ -100,13 +144,6 @@ def collect(
             workers=workers,
             sandbox=sandbox.value,
         )
-    with progress() as on_progress, cluster_if(ray) as cluster:
-        summary = play_all(plan, out, on_progress, cluster)
-    if as_json:
-        print_json(summary.to_dict())
-    else:
-        _show_summary(summary)
-    raise typer.Exit(3 if summary.errors else 0)
 
 
 def _show_summary(summary: CollectSummary) -> None:
@@ -162,7 +199,6 @@ def evaluate(
     Exit code 3 when attempts are left without a verdict; they are counted apart, not as failures.
     """
     from ..evaluate import evaluate as score_all
-    from ..plan import Plan
     from .agents import agent_choice
     from .screen import print_json, progress
 
@@ -170,7 +206,8 @@ def evaluate(
         raise typer.BadParameter("expected --agent, --checkpoint or --model")
     if n is not None and n < k:
         raise typer.BadParameter(f"expected at least {k} attempts for pass@{k}, found {n}", param_hint="--n")
-    name, options = agent_choice(
+    ids = matching_ids(tasks)
+    chosen = agent_choice(
         agent,
         checkpoint=checkpoint,
         model=model,
@@ -179,24 +216,21 @@ def evaluate(
         temperature=temperature,
         options=option,
     )
-    ids = matching_ids(tasks)
-    with usage_errors():
-        plan = Plan(
-            tasks=ids,
-            episodes=(n or k) * len(ids),
-            agent=name,
-            agent_options=options,
-            critic=critic.value,
-            epsilon=epsilon,
-            critic_options=named_values(critic_option, "--critic-option"),
-            schedule=named_values(schedule, "--schedule"),
-            informative_only=informative_only,
-            seed=seed,
-            difficulty=None if difficulty is None else difficulty.value,
-            max_steps=max_steps,
-            workers=workers,
-            sandbox=sandbox.value,
-        )
+    plan = _plan(
+        ids,
+        (n or k) * len(ids),
+        chosen,
+        critic=critic,
+        epsilon=epsilon,
+        critic_option=critic_option,
+        schedule=schedule,
+        informative_only=informative_only,
+        seed=seed,
+        difficulty=difficulty,
+        max_steps=max_steps,
+        workers=workers,
+        sandbox=sandbox,
+    )
     with progress() as on_progress, cluster_if(ray) as cluster:
         result = score_all(plan, out, k, on_progress, cluster)
     if as_json:
