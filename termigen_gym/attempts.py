@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 
 from .agents.base import Agent, Closable
 from .cluster import Cluster
+from .critic import critic_named
 from .episode import Episode
 from .plan import Plan, make_env, options_of, seed_of
 from .play import play
@@ -23,6 +24,8 @@ class Cast:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._idle: SimpleQueue[Agent] = SimpleQueue()
+        # Environments share a critic's connections for as long as anybody holds it.
+        self._critic = None if plan.critic == "none" else critic_named(plan.critic, plan.critic_options)
 
     @contextlib.contextmanager
     def one(self) -> Iterator[Agent]:

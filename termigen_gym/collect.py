@@ -67,7 +67,7 @@ class CollectSummary:
         made_good: mistakes, by class, that a later step made good.
         steps: of all episodes. env_s: seconds spent in the environment's steps. episodes_s: seconds of all episodes,
             which go on side by side; what is not the environment's is the agent's, the critic's, and the resets'.
-        tokens: read and written by agents. dollars: what they cost.
+        tokens: read and written by the models of agents and critics. dollars: what they cost.
         wall_s: seconds of this call. episodes_per_s: of this call.
         last_error: the last failure of this call, or None.
     """
@@ -136,12 +136,13 @@ class _Record:
         self.injected: Counter[str] = Counter(dict.fromkeys(PERTURBATION_KINDS, 0))
         self.made_good: Counter[str] = Counter(dict.fromkeys(PERTURBATION_KINDS, 0))
         self.solved = self.failures = self.perturbed = self.recovered = self.steps = 0
-        self.env_s = self.episodes_s = self.tokens = self.dollars = 0.0
+        self.tokens = 0
+        self.env_s = self.episodes_s = self.dollars = 0.0
 
     def add(self, index: int, episode: Episode) -> None:
         self.attempts[index] += 1
-        self.tokens += episode.usage.get("prompt_tokens", 0) + episode.usage.get("completion_tokens", 0)
-        self.dollars += episode.usage.get("dollars", 0)
+        self.tokens += episode.tokens
+        self.dollars += episode.dollars
         if episode.ended == "error":
             self.failures += 1
             return
@@ -168,7 +169,7 @@ class _Record:
         if self.episodes_s:
             parts.append(f"{self.env_s / self.episodes_s:.0%} of the time in the environment")
         if self.tokens:
-            parts.append(f"{self.tokens:,.0f} tokens, ${self.dollars:.2f}")
+            parts.append(f"{self.tokens:,} tokens, ${self.dollars:.2f}")
         return ", ".join(parts)
 
 
@@ -287,7 +288,7 @@ class _Run:
             steps=record.steps,
             env_s=round(record.env_s, 3),
             episodes_s=round(record.episodes_s, 3),
-            tokens=int(record.tokens),
+            tokens=record.tokens,
             dollars=round(record.dollars, 6),
             wall_s=round(wall_s, 3),
             episodes_per_s=round(self._played / wall_s, 3) if wall_s else 0.0,

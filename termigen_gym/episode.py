@@ -187,7 +187,7 @@ class Episode:
         final_observation: what the terminal showed after the last step.
         verdict: the verifier's Verdict as a dict, or None.
         ended: "submitted" | "budget" | "error". error: None, or {"type", "message"}.
-        usage: counts such as tokens; started_at: ISO 8601, UTC.
+        usage: counts such as tokens, those of a critic's model with "critic_" before them. started_at: ISO 8601, UTC.
         duration_s: seconds from its start to its end, the agent's thinking and the reset included.
     """
 
@@ -219,6 +219,17 @@ class Episode:
     def solved(self) -> bool:
         """Whether the verdict's reward is 1."""
         return self.reward == 1.0
+
+    @property
+    def tokens(self) -> int:
+        """Read and written by models, the critic's included."""
+        names = ("prompt_tokens", "completion_tokens")
+        return int(sum(self.usage.get(f"{whose}{name}", 0) for whose in ("", "critic_") for name in names))
+
+    @property
+    def dollars(self) -> float:
+        """What these cost, where the price is known."""
+        return self.usage.get("dollars", 0.0) + self.usage.get("critic_dollars", 0.0)
 
     @property
     def perturbations(self) -> tuple[Perturbation, ...]:
@@ -302,6 +313,7 @@ class EpisodeBuffer:
         self._instruction = ""
         self._observation = ""
         self._verdict: Mapping[str, Any] | None = None
+        self._usage: Mapping[str, float] = {}
         self._steps: list[Step] = []
 
     def __len__(self) -> int:
@@ -322,6 +334,7 @@ class EpisodeBuffer:
         """Take one step: the agent's action and thought, and what ``step`` returned.
 
         Where ``info["perturbation"]`` holds one, its thought and its action are what the step records as having run.
+        ``info["usage"]`` is what others than the agent have taken so far.
         """
         found = info.get("perturbation")
         perturbation = None if found is None else Perturbation.from_dict(found)
@@ -343,6 +356,7 @@ class EpisodeBuffer:
         )
         self._observation = observation
         self._verdict = info["verdict"]
+        self._usage = info.get("usage", {})
 
     def finish(
         self, ended: Ended, *, error: Mapping[str, str] | None = None, usage: Mapping[str, float] | None = None
@@ -357,7 +371,7 @@ class EpisodeBuffer:
             verdict=self._verdict,
             ended=ended,
             error=error,
-            usage=dict(usage or {}),
+            usage={**self._usage, **(usage or {})},
             duration_s=round(time.monotonic() - self._started, 6),
         )
 

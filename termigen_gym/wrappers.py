@@ -16,7 +16,7 @@ from gymnasium.utils import RecordConstructorArgs
 from .critic import Critic, Schedule, Situation, critic_named
 from .episode import Ended, Episode, EpisodeBuffer, Intent, Perturbation
 from .errors import ActionError, TermigenError
-from .llm.base import WHERE_ASKED
+from .llm.base import WHERE_ASKED, Usage
 
 TextEnv: TypeAlias = gym.Env[str, str]
 """A TerminalEnv or one wrapped."""
@@ -27,9 +27,10 @@ _SEEDS = 2**31
 class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
     """Puts a mistake in place of an action with probability `epsilon` (TermiGen, eq. 1).
 
-    The mistake runs for real and its output is what the agent sees. `info` gains three keys at ``reset`` and every
-    ``step``: ``perturbation`` (a `Perturbation` as a dict, or None), ``executed`` (what ran; "" at reset), and
-    ``intent`` (an `Intent` as a dict: what was wanted of the step and how it went; None at reset).
+    The mistake runs for real and its output is what the agent sees. `info` gains four keys at ``reset`` and every
+    ``step``: ``perturbation`` (a `Perturbation` as a dict, or None), ``executed`` (what ran; "" at reset), ``intent``
+    (an `Intent` as a dict: what was wanted of the step and how it went; None at reset), and ``usage`` (what a critic
+    that asks a model has taken in the episode: ``critic_prompt_tokens`` and the like; {} for any other).
 
     All randomness is ``env.np_random``'s. One number is drawn at every step, whether it can matter or not, then, where
     a mistake is wanted, the class, and what the critic draws; so a seed and the same actions replay the same mistakes.
@@ -85,6 +86,7 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         self._state = "closed"
         self._in_a_row = 0
         self._seed: int | None = None
+        self._took = Usage()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Reset the environment and forget what ran."""
@@ -93,7 +95,8 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         self._state = info["state"]
         self._in_a_row = 0
         self._seed = seed
-        return observation, {**info, "perturbation": None, "executed": "", "intent": None}
+        self._took = Usage()
+        return observation, {**info, "perturbation": None, "executed": "", "intent": None, "usage": {}}
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Run the action, or a mistake in its place.
@@ -116,7 +119,7 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         self._state = info["state"]
         self._in_a_row = 0 if perturbation is None else self._in_a_row + 1
         found = None if perturbation is None else perturbation.to_dict()
-        info = {**info, "perturbation": found, "executed": executed, "intent": intent.to_dict()}
+        info = {**info, "perturbation": found, "executed": executed, "intent": intent.to_dict(), "usage": self._usage()}
         return observation, float(reward), terminated, truncated, info
 
     def _intend(self, action: str, wants_mistake: bool) -> tuple[Perturbation | None, Intent]:
@@ -143,7 +146,13 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         task = self.unwrapped.task  # type: ignore[attr-defined]
         name = "" if self.spec is None else self.spec.id
         purpose = f"critic/{name}/{self._seed}/{len(self._history)}"
-        return Situation(task, tuple(self._history), action, purpose=purpose)
+        return Situation(task, tuple(self._history), action, purpose=purpose, took=self._account)
+
+    def _account(self, usage: Usage) -> None:
+        self._took += usage
+
+    def _usage(self) -> dict[str, float]:
+        return {f"critic_{name}": count for name, count in self._took.to_dict().items() if count}
 
     def _tried(self, perturbation: Perturbation) -> tuple[str, SupportsFloat, bool, bool, dict[str, Any]] | None:
         """Run a mistake; None where it ended well without a word, and was taken back."""

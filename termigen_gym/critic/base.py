@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from ..episode import PERTURBATION_KINDS, Judgement, Perturbation, PerturbationKind
+from ..llm.base import Usage
 from ..task import Task
 
 
@@ -24,6 +25,7 @@ class Situation:
         purpose: unique within a run; what a critic asks a model for begins with it.
         weighted: whether classes are asked for in other than equal shares, so that the one that was drawn counts more
             than that a mistake is the task's own.
+        took: is to be told what each reply took, where the critic asks a model.
     """
 
     task: Task
@@ -32,6 +34,7 @@ class Situation:
     kinds: Sequence[PerturbationKind] = PERTURBATION_KINDS
     purpose: str = ""
     weighted: bool = False
+    took: Callable[[Usage], None] = lambda usage: None
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ class LlmCritic(Critic):
             purpose = f"{situation.purpose}/{{}}/{attempt}"
             prompt = render(_PACKAGE, "injector", **told, feedback=feedback, last=last)
             try:
-                mistake = _ask(self._injector, purpose.format("injector"), prompt, _Mistake, rng)
+                mistake = _ask(self._injector, situation, purpose.format("injector"), prompt, _Mistake, rng)
             except ReplyProblem as problem:
                 feedback, last = str(problem), "a reply that can't be used"
                 continue
@@ -104,7 +104,7 @@ class LlmCritic(Critic):
             return None
         prompt = render(_PACKAGE, "judge", **_told(situation), kind="")
         try:
-            said = _ask(self._judge, f"{situation.purpose}/review/1", prompt, _OfAction)
+            said = _ask(self._judge, situation, f"{situation.purpose}/review/1", prompt, _OfAction)
         except ReplyProblem:
             return None
         return Judgement(said.advances, said.why, {"advances": said.advances})
@@ -117,7 +117,7 @@ class LlmCritic(Critic):
             return Judgement(False, "that command has been run, or is the right one", {"fits": False})
         prompt = render(_PACKAGE, "judge", **told, thought=mistake.thought, command=mistake.command)
         try:
-            said = _ask(self._judge, purpose, prompt, _OfMistake, rng)
+            said = _ask(self._judge, situation, purpose, prompt, _OfMistake, rng)
         except ReplyProblem as problem:
             return Judgement(False, f"the judge could not be understood: {problem}", {})
         answers = said.model_dump(exclude={"why"})
@@ -136,10 +136,16 @@ def _told(situation: Situation) -> dict[str, Any]:
 
 
 def _ask(
-    model: ChatModel, purpose: str, prompt: str, facts: type[FactsT], rng: np.random.Generator | None = None
+    model: ChatModel,
+    situation: Situation,
+    purpose: str,
+    prompt: str,
+    facts: type[FactsT],
+    rng: np.random.Generator | None = None,
 ) -> FactsT:
     seed = None if rng is None else int(rng.integers(_SEEDS))
     reply = model.complete(Request(purpose, ({"role": "user", "content": prompt},), seed=seed))
+    situation.took(reply.usage)
     return read_facts(reply.text, facts)
 
 

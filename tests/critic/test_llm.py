@@ -18,6 +18,7 @@ from termigen_gym.errors import ModelUnavailable
 from termigen_gym.llm import Reply, Request
 from termigen_gym.play import play
 from termigen_gym.sandbox.base import Engine
+from termigen_gym.store import EpisodeStore
 from termigen_gym.task import Task
 from termigen_gym.wrappers import CriticWrapper
 from tests.command import MAIN
@@ -196,16 +197,22 @@ def test_a_run_with_a_critic_that_is_a_model(one_engine: Engine, tmp_path: Path)
     good = {"fits": True, "plausible": True, "informative": True, "advances": True, "why": ""}
 
     def answer(body: Body) -> Behaviour:
-        return says(json.dumps(good if "Answer" in body["messages"][0]["content"] else mistake))
+        said = good if "Answer" in body["messages"][0]["content"] else mistake
+        return says(json.dumps(said), usage=(7, 3))
 
     words = ["collect", "--out", str(tmp_path / "run"), "--tasks", "stock-terminal", "--episodes", "1", "--json"]
     words += ["--sandbox", one_engine.name, "--critic", "llm", "--epsilon", "1", "--schedule", "most_in_a_row=1"]
     with Endpoint(answer) as endpoint:
         secret = endpoint.url.replace("http://", "http://somebody:secret@")
         options = ["--critic-option", "model=x", "--critic-option", f"base_url={secret}", "--critic-option", "tries=1"]
-        done = run(*words, *options)
-        assert endpoint.bodies
+        done = run(*words, *options, "--critic-option", "price=[1, 1000000]")
+        replies = len(endpoint.bodies)
     assert done.returncode == 0, done.stderr
+    (episode,) = EpisodeStore(tmp_path / "run")
+    names = ("critic_prompt_tokens", "critic_completion_tokens", "critic_dollars")
+    assert [round(episode.usage[name]) for name in names] == [7 * replies, 3 * replies, 3 * replies]
+    account = json.loads(done.stdout)
+    assert (account["tokens"], round(account["dollars"])) == (10 * replies, 3 * replies)
     assert json.loads(done.stdout)["made_good"] == json.loads(done.stdout)["injected"]
     assert sum(json.loads(done.stdout)["injected"].values()) == 1
     kept = "".join(path.read_text() for path in (tmp_path / "run").iterdir())
