@@ -6,6 +6,7 @@ Jobs wait for sandboxes and models, not for Python, so threads of this process s
 from __future__ import annotations
 
 import contextlib
+import random
 import signal
 import threading
 import time
@@ -22,6 +23,7 @@ STOP_GRACE_S = 20.0
 """Seconds that closed jobs get to end before they are left behind."""
 
 _CLOSE_AGAIN_S = 0.5
+_JITTER_S = 0.02  # for each further worker: about what a sandbox takes to start
 _LOOK_UP_S = 0.2
 
 
@@ -146,6 +148,8 @@ class _Crew(Generic[T]):
                 thread.join(_CLOSE_AGAIN_S / len(self._threads))
 
     def _work(self) -> None:
+        # Workers that begin at one moment would all ask an engine, or an endpoint, at once.
+        time.sleep(random.uniform(0, _JITTER_S * (self.size - 1)))
         while (job := self._todo.get()) is not None:
             outcome = _Outcome(job)
             outcome.run()
