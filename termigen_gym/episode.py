@@ -26,6 +26,9 @@ PERTURBATION_KINDS: tuple[PerturbationKind, ...] = get_args(PerturbationKind)
 
 Ended = Literal["submitted", "budget", "error"]
 
+TAKEN_BACK = "what it led to says nothing: taken back"
+"""The note of an `Intent` whose mistake was tried, and taken back with all that ran: the step began in a new shell."""
+
 _UNKNOWN_REPAIR = 2  # to look, and to do it right
 
 

@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 
 from .critic import Critic, Schedule, Situation, critic_named
-from .episode import Ended, Episode, EpisodeBuffer, Intent, Perturbation
+from .episode import TAKEN_BACK, Ended, Episode, EpisodeBuffer, Intent, Perturbation
 from .errors import ActionError, TermigenError
 from .llm.base import WHERE_ASKED, Usage
 
@@ -111,7 +111,7 @@ class CriticWrapper(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         if perturbation is not None and self._informative_only:
             result = self._tried(perturbation)
             if result is None:
-                perturbation, intent = None, replace(intent, note="what it led to says nothing: taken back")
+                perturbation, intent = None, replace(intent, note=TAKEN_BACK)
         if perturbation is not None:
             executed = perturbation.action
         observation, reward, terminated, truncated, info = result or self.env.step(executed)

@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
 
-from termigen_gym.critic import Critic, Proposal, Situation
 from termigen_gym.env import TerminalEnv
-from termigen_gym.episode import Episode, Perturbation, Repair
+from termigen_gym.episode import TAKEN_BACK, Episode
 from termigen_gym.errors import SandboxError
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.store import EpisodeStore
 from termigen_gym.wrappers import CriticWrapper, RecordEpisodes
+from tests.critic.says import Says
 from tests.samples import write_task
 
 Make = Callable[..., TerminalEnv]
@@ -152,16 +151,6 @@ def test_spares_are_as_they_were_made(make: Make) -> None:
         env.step("touch /app/trace")
 
 
-class Says(Critic):
-    """A critic with one mistake."""
-
-    def __init__(self, command: str) -> None:
-        self._mistake = Perturbation("command_error", command, "So it is.", "test", Repair("true", "It is not so.", ()))
-
-    def propose(self, situation: Situation, rng: np.random.Generator) -> Proposal:
-        return Proposal(self._mistake)
-
-
 @pytest.mark.parametrize(
     ("mistake", "kept"),
     [("echo wrong > /app/out.txt", False), ("echo wrong | tee /app/out.txt", True), ("rm /app/none", True)],
@@ -176,7 +165,7 @@ def test_a_mistake_that_says_nothing_is_taken_back_where_that_is_asked_for(
     assert info["executed"] == (mistake if kept else "echo right; mkdir -p /app/made")
     assert (info["perturbation"] is not None) is kept
     assert info["intent"]["wanted"] == "error"
-    assert info["intent"]["note"] == ("" if kept else "what it led to says nothing: taken back")
+    assert info["intent"]["note"] == ("" if kept else TAKEN_BACK)
     assert (observation == "right\n") is not kept
     env.step("exit")
     (episode,) = store

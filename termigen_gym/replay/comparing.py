@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..episode import Episode
+from ..episode import TAKEN_BACK, Episode
 from ..errors import StoreError
 from ..normal import normal
 from ..tree import Tree
@@ -26,6 +26,7 @@ class Part:
         shown: in all. reward: in all. over: whether the episode ended here.
         turns: how many it took.
         left: the verdict's `tree`; "" where there is none.
+        anew: whether it began in a new shell, because a mistake in its place had been tried and taken back.
     """
 
     step: int | None
@@ -37,6 +38,7 @@ class Part:
     over: bool = False
     turns: int = 1
     left: str = ""
+    anew: bool = False
 
     def after(self, before: Part) -> Part:
         """Return both as one, where this turn only waited for what `before` had begun."""
@@ -88,8 +90,17 @@ def recorded(episode: Episode) -> Played:
     parts = [Part(None, "", "prompt", None, shown[0])]
     for step, text in zip(episode.steps, shown[1:], strict=True):
         over = step is episode.steps[-1]
-        left = (episode.verdict or {}).get("tree", "") if over else ""
-        part = Part(step.index, step.executed, step.state, step.exit_code, text, step.reward, over, left=left)
+        part = Part(
+            step.index,
+            step.executed,
+            step.state,
+            step.exit_code,
+            text,
+            step.reward,
+            over,
+            left=(episode.verdict or {}).get("tree", "") if over else "",
+            anew=step.intent is not None and step.intent.note == TAKEN_BACK,
+        )
         waited = parts[-1].state == "running" and not step.executed
         parts.append(part.after(parts.pop()) if waited else part)
     return Played(tuple(parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
@@ -165,6 +166,10 @@ def _play(new_env: Callable[[], TextEnv], episode: Episode) -> Played:
 
 def _act(env: TextEnv, wanted: Part, *, to_the_end: bool) -> Part:
     """Act as on record, then wait for what is on record yet, or for the episode's end."""
+    if wanted.anew:
+        inner: Any = env.unwrapped
+        with contextlib.closing(inner.snapshot()) as snapshot:
+            inner.restore(snapshot)
     found = _turn(env, wanted, wanted.action)
     while not found.over and (to_the_end or _outstanding(wanted, found)):
         found = _turn(env, wanted, "").after(found)

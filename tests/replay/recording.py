@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from gymnasium.envs.registration import EnvSpec, registry
 
 from termigen_gym.episode import Episode
 from termigen_gym.registration import make
-from termigen_gym.wrappers import RecordEpisodes
+from termigen_gym.wrappers import RecordEpisodes, TextEnv
 from tests.samples import write_task
 
 SOLVE = """#!/bin/bash
@@ -48,10 +48,17 @@ class Memory:
         self.episodes.append(episode)
 
 
-def record(actions: Sequence[str], *, sandbox: str, id: str = "termigen/one-v0", **kwargs: Any) -> Episode:
+def record(
+    actions: Sequence[str],
+    *,
+    sandbox: str,
+    id: str = "termigen/one-v0",
+    wrap: Callable[[TextEnv], TextEnv] = lambda env: env,
+    **kwargs: Any,
+) -> Episode:
     """Do these actions, which end an episode, and return its record."""
     memory = Memory()
-    env = RecordEpisodes(make(id, sandbox=sandbox, **kwargs), memory)
+    env = RecordEpisodes(wrap(make(id, sandbox=sandbox, **kwargs)), memory)
     try:
         env.reset(seed=7)
         for action in actions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from termigen_gym.episode import Episode
 from termigen_gym.errors import EngineMissing
 from termigen_gym.replay import Replay, open_env, replay
 from termigen_gym.sandbox.base import Engine
+from termigen_gym.wrappers import CriticWrapper
+from tests.critic.says import Says
 from tests.replay.recording import record, register
 
 ACTIONS = ("echo $$ $(date) > note; date; ps aux", "false", "cat note | wc -w", "echo done > out.txt", "exit")
@@ -105,6 +108,14 @@ def test_the_tree_is_of_what_was_left(recorded: Recorded, replayed: Replayed) ->
 def test_a_mistake_that_ran_is_what_runs_again(recorded: Recorded, replayed: Replayed) -> None:
     episode = recorded(*ACTIONS)
     assert replayed(with_step(episode, 2, action="cat nothing")).ok
+
+
+def test_a_mistake_that_was_taken_back_took_the_shell_with_it(recorded: Recorded, replayed: Replayed) -> None:
+    critic = partial(CriticWrapper, critic=Says("cd /tmp"), epsilon=1.0, informative_only=True)
+    episode = recorded("a=1; pwd", "echo $a; pwd", "exit", wrap=critic)
+    assert episode.steps[2].observation == "\n/app\n"
+    assert replayed(episode).ok
+    assert replayed(with_step(episode, 1, intent=None)).expected == "\n/app\n"
 
 
 @pytest.mark.parametrize(
