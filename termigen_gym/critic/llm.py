@@ -30,6 +30,9 @@ MEANINGS: Mapping[PerturbationKind, str] = {
 }
 """What the five classes are, in words for a model."""
 
+MAX_TOKENS = 2048
+"""Of a reply, where nothing else is said."""
+
 _SHOWN_TURNS = 12
 _SHOWN_CHARACTERS = 1500
 _SEEDS = 2**31
@@ -65,10 +68,17 @@ class LlmCritic(Critic):
         injector: writes mistakes. judge: judges them; None for the same model.
         tries: proposals until it gives up, and the step goes on as the agent meant it.
         reviews: whether the judge is asked about the other steps as well.
+        max_tokens: of a reply.
     """
 
     def __init__(
-        self, injector: ChatModel, judge: ChatModel | None = None, *, tries: int = 3, reviews: bool = True
+        self,
+        injector: ChatModel,
+        judge: ChatModel | None = None,
+        *,
+        tries: int = 3,
+        reviews: bool = True,
+        max_tokens: int = MAX_TOKENS,
     ) -> None:
         if tries < 1:
             raise ValueError(f"expected tries from 1, found {tries}")
@@ -76,6 +86,7 @@ class LlmCritic(Critic):
         self._judge = judge or injector
         self._tries = tries
         self._reviews = reviews
+        self._max_tokens = max_tokens
 
     def propose(self, situation: Situation, rng: np.random.Generator) -> Proposal:
         """Return a mistake that the judge takes, or none after so many tries; a reply that can't be used is one."""
@@ -87,7 +98,7 @@ class LlmCritic(Critic):
             purpose = f"{situation.purpose}/{{}}/{attempt}"
             prompt = render(_PACKAGE, "injector", **told, feedback=feedback, last=last)
             try:
-                mistake = _ask(self._injector, situation, purpose.format("injector"), prompt, _Mistake, rng)
+                mistake = self._ask(self._injector, situation, purpose.format("injector"), prompt, _Mistake, rng)
             except ReplyProblem as problem:
                 feedback, last = str(problem), "a reply that can't be used"
                 continue
@@ -104,7 +115,7 @@ class LlmCritic(Critic):
             return None
         prompt = render(_PACKAGE, "judge", **_told(situation), kind="")
         try:
-            said = _ask(self._judge, situation, f"{situation.purpose}/review/1", prompt, _OfAction)
+            said = self._ask(self._judge, situation, f"{situation.purpose}/review/1", prompt, _OfAction)
         except ReplyProblem:
             return None
         return Judgement(said.advances, said.why, {"advances": said.advances})
@@ -117,12 +128,27 @@ class LlmCritic(Critic):
             return Judgement(False, "that command has been run, or is the right one", {"fits": False})
         prompt = render(_PACKAGE, "judge", **told, thought=mistake.thought, command=mistake.command)
         try:
-            said = _ask(self._judge, situation, purpose, prompt, _OfMistake, rng)
+            said = self._ask(self._judge, situation, purpose, prompt, _OfMistake, rng)
         except ReplyProblem as problem:
             return Judgement(False, f"the judge could not be understood: {problem}", {})
         answers = said.model_dump(exclude={"why"})
         missing = ", ".join(name for name, yes in answers.items() if not yes)
         return Judgement(not missing, said.why or (missing and f"it is not {missing}"), answers)
+
+    def _ask(
+        self,
+        model: ChatModel,
+        situation: Situation,
+        purpose: str,
+        prompt: str,
+        facts: type[FactsT],
+        rng: np.random.Generator | None = None,
+    ) -> FactsT:
+        seed = None if rng is None else int(rng.integers(_SEEDS))
+        messages = ({"role": "user", "content": prompt},)
+        reply = model.complete(Request(purpose, messages, max_tokens=self._max_tokens, seed=seed))
+        situation.took(reply.usage)
+        return read_facts(reply.text, facts)
 
 
 def _told(situation: Situation) -> dict[str, Any]:
@@ -133,20 +159,6 @@ def _told(situation: Situation) -> dict[str, Any]:
         ],
         "action": situation.action,
     }
-
-
-def _ask(
-    model: ChatModel,
-    situation: Situation,
-    purpose: str,
-    prompt: str,
-    facts: type[FactsT],
-    rng: np.random.Generator | None = None,
-) -> FactsT:
-    seed = None if rng is None else int(rng.integers(_SEEDS))
-    reply = model.complete(Request(purpose, ({"role": "user", "content": prompt},), seed=seed))
-    situation.took(reply.usage)
-    return read_facts(reply.text, facts)
 
 
 def _perturbation(mistake: _Mistake, kind: PerturbationKind, attempt: int) -> Perturbation:
@@ -166,6 +178,7 @@ def critic_at(
     judge: str = "",
     tries: int = 3,
     reviews: bool = True,
+    max_tokens: int = MAX_TOKENS,
     timeout_s: float = 600.0,
     concurrency: int = 16,
     price: tuple[float, float] | None = None,
@@ -177,6 +190,7 @@ def critic_at(
         judge: the judge's; "" for the same.
         tries: as of `LlmCritic`.
         reviews: as of `LlmCritic`.
+        max_tokens: as of `LlmCritic`.
         base_url: as of `OpenAIModel`, as are the following.
         api_key_env: the variable that holds the key.
         timeout_s: of one request.
@@ -186,7 +200,9 @@ def critic_at(
     Raises:
         ModelRefused: the key is missing, or `base_url` is none.
     """
-    arguments = json.dumps([model, base_url, api_key_env, judge, tries, reviews, timeout_s, concurrency, price])
+    arguments = json.dumps(
+        [model, base_url, api_key_env, judge, tries, reviews, max_tokens, timeout_s, concurrency, price]
+    )
 
     def at(name: str) -> ChatModel:
         cost = None if price is None else Price(*price)
@@ -197,5 +213,5 @@ def critic_at(
         if found is None:
             injector = at(model)
             judging = at(judge) if judge and judge != model else None
-            found = _made[arguments] = LlmCritic(injector, judging, tries=tries, reviews=reviews)
+            found = _made[arguments] = LlmCritic(injector, judging, tries=tries, reviews=reviews, max_tokens=max_tokens)
         return found

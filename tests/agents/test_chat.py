@@ -19,14 +19,17 @@ from termigen_gym.agents.notes import EVERY, HEADING
 from termigen_gym.agents.protocol import SYSTEM, SYSTEM_FOR_TOOLS, TOOL, assistant_message
 from termigen_gym.agents.replies import is_not_understood
 from termigen_gym.catalog import find
+from termigen_gym.collect import collect
 from termigen_gym.episode import Episode
 from termigen_gym.errors import ContextExceeded, ModelError, ModelRefused, ModelUnavailable
 from termigen_gym.export import conversation
 from termigen_gym.llm import Reply, Request, Scripted
+from termigen_gym.plan import Plan
 from termigen_gym.play import play
 from termigen_gym.registration import make
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.solution import solution_of
+from termigen_gym.store import EpisodeStore
 from termigen_gym.task import Task
 from termigen_gym.wrappers import CriticWrapper
 from tests.agents.test_local import Trap
@@ -512,6 +515,22 @@ def test_a_real_server_whose_model_babbles(task: Task, tmp_path: Path) -> None:
     with served(checkpoint, tmp_path / "server") as url, closing(gym.make(ID)) as env:
         agent = ChatAgent(str(checkpoint), url, max_tokens=30, patience=2, temperature=1.0)
         episode = play(env, agent, episode_id="0", seed=0)
+        whom = {"model": str(checkpoint), "base_url": url}
+        plan = Plan(
+            tasks=(ID,),
+            episodes=2,
+            agent="chat",
+            agent_options={**whom, "max_tokens": 30, "patience": 2},
+            critic="llm",
+            critic_options={**whom, "tries": 2, "max_tokens": 60},
+            epsilon=0.5,
+        )
+        summary = collect(plan, tmp_path / "run")
+    assert (summary.episodes, summary.solved, summary.errors, summary.failures) == (2, 0, 0, 0)
+    kept = list(EpisodeStore(tmp_path / "run"))
+    assert [(one.reward, one.perturbations) for one in kept] == [(0.0, ())] * 2, "babble is no mistake"
+    assert all(one.usage["critic_completion_tokens"] > 0 for one in kept)
+    assert summary.tokens == sum(one.tokens for one in kept)
     assert episode.error is None
     assert (episode.ended, episode.reward) == ("submitted", 0.0)
     assert [step.action for step in episode.steps] == ["true", "exit"]
