@@ -163,7 +163,8 @@ class _Record:
         """Return the counts in a line."""
         parts = [f"{self.solved} of {len(self.finished)} solved"]
         if injected := self.injected.total():
-            parts.append(f"{self.made_good.total()} of {injected} mistakes made good")
+            kinds = (f"{kind.split('_')[0]} {self.made_good[kind]}/{n}" for kind, n in self.injected.items() if n)
+            parts.append(f"{self.made_good.total()} of {injected} mistakes made good ({', '.join(kinds)})")
         if self.failures:
             parts.append(f"{self.failures} failures")
         if self.episodes_s:
