@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from .errors import (
     VerifierError,
 )
 from .executor import Job, run_jobs
+from .llm import Budget, Usage
 from .plan import OnProgress, Plan, Progress, prepare
 from .score import base_id
 from .store import EpisodeStore
@@ -97,7 +99,11 @@ class CollectSummary:
 
 
 def collect(
-    plan: Plan, folder: Path, on_progress: OnProgress | None = None, cluster: Cluster | None = None
+    plan: Plan,
+    folder: Path,
+    on_progress: OnProgress | None = None,
+    cluster: Cluster | None = None,
+    budget: Budget | None = None,
 ) -> CollectSummary:
     """Play what `plan` asks for and `folder` lacks; each episode is on the disk as soon as it ends.
 
@@ -112,19 +118,21 @@ def collect(
         cluster: where episodes are played, `plan.workers` at a time; a machine builds an image when it first needs it,
             and what it had not ended when it goes down is played on another. It is closed where this is interrupted.
             None: they are played here.
+        budget: of the run, what is on record included; when it is spent no further episode begins.
 
     Raises:
         StoreError: `folder` holds a run of another plan, or another process writes to it.
         TaskError: a task is unknown or malformed.
         SandboxError: there is no engine, or an image does not build.
         AgentError, ModelError: there is no such agent, or it can't be made.
-        TermigenError: a model refused, a budget was spent, or `PATIENCE` episodes in a row failed. What was played is
-            kept.
+        BudgetSpent: it was spent before all was played; what had begun was played to its end.
+        TermigenError: a model refused, a budget of the agent's own was spent, or `PATIENCE` episodes in a row failed.
+            What was played is kept.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after the sandboxes are closed. What was played is kept.
     """
     with EpisodeStore(folder) as store:
         store.bind(plan.identity())
-        return _Run(plan, store, on_progress or (lambda progress: None), cluster).go()
+        return _Run(plan, store, on_progress or (lambda progress: None), cluster, budget or Budget()).go()
 
 
 class _Record:
@@ -177,8 +185,11 @@ class _Record:
 class _Run:
     """One call of `collect`."""
 
-    def __init__(self, plan: Plan, store: EpisodeStore, on_progress: OnProgress, cluster: Cluster | None) -> None:
+    def __init__(
+        self, plan: Plan, store: EpisodeStore, on_progress: OnProgress, cluster: Cluster | None, budget: Budget
+    ) -> None:
         self._plan = plan
+        self._budget = budget
         self._cluster = cluster
         self._store = store
         self._on_progress = on_progress
@@ -193,7 +204,7 @@ class _Run:
 
     def go(self) -> CollectSummary:
         for episode in self._store:
-            self._record.add(int(base_id(episode.id)), episode)
+            self._count(int(base_id(episode.id)), episode)
         self._missing = set(self._plan.indices) - self._record.finished
         if not self._missing:
             return self._summary(0.0)
@@ -201,9 +212,15 @@ class _Run:
             self._cast.call()
             prepare(self._plan, self._on_progress)
         self._started = time.monotonic()
-        jobs = (self._job(index) for index in sorted(self._missing))
-        run_jobs(jobs, self._plan.workers, self._on_done)
+        affordable = takewhile(lambda index: not self._budget.is_spent, sorted(self._missing))
+        run_jobs((self._job(index) for index in affordable), self._plan.workers, self._on_done)
+        if self._missing:
+            self._budget.check()
         return self._summary(time.monotonic() - self._started)
+
+    def _count(self, index: int, episode: Episode) -> None:
+        self._record.add(index, episode)
+        self._budget.add(Usage(episode.tokens, dollars=episode.dollars))
 
     def _job(self, index: int) -> Job[Episode]:
         attempt = self._record.attempts[index]
@@ -214,7 +231,7 @@ class _Run:
     def _on_done(self, job: Job[Episode], episode: Episode) -> Iterable[Job[Episode]]:
         index = int(base_id(episode.id))
         self._keep(episode)
-        self._record.add(index, episode)
+        self._count(index, episode)
         self._played += 1
         self._steps_now += len(episode.steps)
         if episode.error is not None:
@@ -262,7 +279,7 @@ class _Run:
                 f"{error['type']}: {error['message']}. Mend the cause, then resume with the same folder"
             )
         again = error["type"] in _MAY_PASS and self._failed_now[index] <= RETRIES
-        return [self._job(index)] if again else []
+        return [self._job(index)] if again and not self._budget.is_spent else []
 
     def _tell(self, episode: Episode) -> None:
         how = f"reward {episode.reward:g}" if episode.reward is not None else f"{(episode.error or {}).get('type')}"

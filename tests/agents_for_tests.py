@@ -51,6 +51,16 @@ class Failing:
         return {"requests": 1}
 
 
+class Paid(Failing):
+    """Hands in at once, for money."""
+
+    def __init__(self) -> None:
+        super().__init__("ModelError", [])
+
+    def usage(self) -> Mapping[str, float]:
+        return {"prompt_tokens": 70, "completion_tokens": 30, "dollars": 0.5}
+
+
 class Waiting:
     """Waits in the first episode until it is closed; once it does, another episode is refused."""
 

@@ -12,13 +12,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gymnasium.envs.registration import registry
 
 import termigen_gym.collect
 from termigen_gym.collect import PATIENCE, RETRIES, collect
-from termigen_gym.errors import AgentError, StoreError, TaskError, TermigenError
+from termigen_gym.errors import AgentError, BudgetSpent, StoreError, TaskError, TermigenError
+from termigen_gym.llm import Budget
 from termigen_gym.plan import BUILDS, Plan, Progress, options_of, seed_of
 from termigen_gym.store import EpisodeStore
 from tests.agents_for_tests import Waiting
@@ -149,6 +151,17 @@ def test_what_no_further_try_can_mend_ends_the_run_at_once(run: Path, error: str
     ]
     summary = collect(failing(error, "000002"), run)  # the second try has another id
     assert (summary.episodes, summary.played, summary.errors) == (6, 4, 0)
+
+
+@pytest.mark.parametrize("limit", [{"tokens": 250}, {"dollars": 1.5}])
+def test_a_budget_that_is_spent_ends_the_run_until_there_is_more(run: Path, limit: dict[str, Any]) -> None:
+    plan = replace(PLAN, agent="tests.agents_for_tests:Paid", workers=1)
+    for _ in range(2):
+        with pytest.raises(BudgetSpent, match=r"found (300|1\.5) spent; resume the run with a larger budget"):
+            collect(plan, run, budget=Budget(**limit))
+        assert EpisodeStore(run).ids() == {"000000", "000001", "000002"}
+    summary = collect(plan, run, budget=Budget(tokens=600, dollars=3))
+    assert (summary.episodes, summary.errors, summary.tokens, summary.dollars) == (6, 0, 600, 3.0)
 
 
 @pytest.mark.parametrize(("error", "tries"), [("ModelError", 2), ("ContextExceeded", 1)])

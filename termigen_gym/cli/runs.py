@@ -55,6 +55,10 @@ def collect(
     difficulty: Annotated[Difficulty | None, typer.Option(help="Of families; drawn where not given.")] = None,
     max_steps: MaxSteps = None,
     workers: Workers = 2,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Begin no episode when models have read and written so many.")
+    ] = None,
+    max_dollars: Annotated[float | None, typer.Option(min=0.0, help="The same in dollars; needs a price.")] = None,
     ray: Ray = "",
     sandbox: Sandbox = SandboxName.auto,
     checkpoint: Checkpoint = None,
@@ -71,6 +75,7 @@ def collect(
     Exit code 3 when episodes are left without a verdict.
     """
     from ..collect import collect as play_all
+    from ..llm import Budget
     from .agents import agent_choice
     from .screen import print_json, progress
 
@@ -98,8 +103,12 @@ def collect(
         workers=workers,
         sandbox=sandbox,
     )
+    if max_dollars is not None and not {*plan.agent_options, *plan.critic_options} & {"price"}:
+        raise typer.BadParameter(
+            "expected --option or --critic-option price=[READ, WRITTEN] beside it", param_hint="--max-dollars"
+        )
     with progress() as on_progress, cluster_if(ray) as cluster:
-        summary = play_all(plan, out, on_progress, cluster)
+        summary = play_all(plan, out, on_progress, cluster, Budget(max_tokens, max_dollars))
     if as_json:
         print_json(summary.to_dict())
     else:

@@ -37,17 +37,27 @@ class Budget:
         with self._lock:
             self._spent += usage
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing is left."""
+        return bool(self._exceeded())
+
     def check(self) -> None:
         """Return if there is something left.
 
         Raises:
             BudgetSpent: there is not.
         """
+        if told := self._exceeded():
+            raise BudgetSpent(told)
+
+    def _exceeded(self) -> str:
         spent = self.spent
         if self._tokens is not None and spent.tokens >= self._tokens:
-            raise BudgetSpent(_message(f"{self._tokens} tokens", f"{spent.tokens}"))
+            return _message(f"{self._tokens} tokens", f"{spent.tokens}")
         if self._dollars is not None and spent.dollars >= self._dollars:
-            raise BudgetSpent(_message(f"{self._dollars:g} dollars", f"{spent.dollars:g}"))
+            return _message(f"{self._dollars:g} dollars", f"{spent.dollars:g}")
+        return ""
 
 
 class Budgeted:
