@@ -1,0 +1,49 @@
+"""Phase II from end to end on each engine: a run is collected, exported in every format, and replayed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from termigen_gym.cli import app
+from termigen_gym.cli.exporting import Format
+from termigen_gym.sandbox.base import Engine
+from tests.chat import a_tokenizer
+from tests.replay.recording import register
+
+EPISODES = 4
+
+
+def test_a_run_is_collected_exported_and_replayed(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(monkeypatch, tmp_path / "envs", "one")
+    run = tmp_path / "run"
+
+    def termigen(*words: object) -> dict[str, Any]:
+        done = CliRunner().invoke(app, [*map(str, words), "--json"], catch_exceptions=False)
+        assert done.exit_code == 0, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
+
+    where = ("--sandbox", engine.name)
+    account = termigen(
+        "collect", "--out", run, "--tasks", "one", "--episodes", EPISODES, "--epsilon", 0.4, "--seed", 1, *where
+    )
+    assert (account["episodes"], account["solved"], account["errors"]) == (EPISODES, EPISODES, 0)
+    assert account["injected"] == account["made_good"]
+    assert sum(account["injected"].values()) > 0
+    tokenizer = tmp_path / "tokenizer"
+    a_tokenizer().save_pretrained(str(tokenizer))
+    for format in Format:
+        more = ("--tokenizer", tokenizer) if format == Format.tokens else ()
+        out = tmp_path / "exports" / format
+        told = termigen("export", run, "--format", format, "--out", out, *more)
+        assert told["episodes"] == EPISODES
+        assert list(out.iterdir())
+    total = termigen("replay", run, "--all", *where)["total"]
+    assert (total["episodes"], total["share"]) == (EPISODES, 1.0)
