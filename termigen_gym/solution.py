@@ -19,6 +19,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -28,6 +29,7 @@ from .episode import Perturbation, PerturbationKind, Repair
 from .errors import TaskError
 from .task import Task
 
+_REMEMBERED = 64  # texts: an episode asks for those of its task again and again
 _BLOCK_START = re.compile(r"\n[ \t]*\n(?=# )")
 _PREAMBLE_LINE = re.compile(r"#.*|set( .*)?|")
 
@@ -96,6 +98,7 @@ class Variants:
     harmless: tuple[Harmless, ...] = ()
 
 
+@lru_cache(_REMEMBERED)
 def parse_solution(text: str, path: Path | str = "solve.sh") -> tuple[Block, ...]:
     """Split the text of a solve.sh into its blocks.
 
@@ -198,6 +201,7 @@ class _Variants(_Strict):
 _Model = TypeVar("_Model", bound=_Strict)
 
 
+@lru_cache(_REMEMBERED)
 def parse_mistakes(text: str, path: Path | str, blocks: int | None = None) -> tuple[Mistake, ...]:
     """Read the text of a mistakes.toml.
 

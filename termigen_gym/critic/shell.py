@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _TOKEN = re.compile(
     r"""
@@ -99,6 +100,7 @@ class Script:
     whole: bool
 
 
+@lru_cache(16)  # each rule reads the same command
 def read(command: str) -> Script:
     """Read an action up to what is not understood."""
     pipelines: list[tuple[Call, ...]] = []
