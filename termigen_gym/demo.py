@@ -31,9 +31,10 @@ from .episode import Episode
 from .errors import StoreError
 from .evaluate import evaluate
 from .export import Selection, TokenStats, write_messages, write_tokens
+from .lines import write_whole
 from .plan import OnProgress, Plan, Progress, entry_of
 from .score import Score
-from .store import EpisodeStore, write_whole
+from .store import EpisodeStore
 
 WINDOW = 8192
 """Tokens that the tiny model can see."""

@@ -224,6 +224,14 @@ class Episode:
         return self.reward == 1.0
 
     @property
+    def pass_rate(self) -> float | None:
+        """The fraction of the verdict's tests that passed; its reward where it names none; None without a verdict."""
+        if self.verdict is None:
+            return None
+        tests: Mapping[str, str] = self.verdict["tests"]
+        return sum(outcome == "passed" for outcome in tests.values()) / len(tests) if tests else self.reward
+
+    @property
     def tokens(self) -> int:
         """Read and written by models, the critic's included."""
         names = ("prompt_tokens", "completion_tokens")

@@ -1,4 +1,4 @@
-"""A file of lines that one process at a time appends to, and that whatever interrupts it leaves whole.
+"""Files that whatever interrupts their writer leaves whole: one of lines that a process appends to, and one at once.
 
 A line is in the file when its newline is: readers pass over a last line without one, which is what a crash in mid-write
 left, and the next writer cuts it off.
@@ -113,3 +113,18 @@ def _last_newline(descriptor: int, size: int) -> int:
             return start + at
         end = start
     return -1
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that, whatever interrupts it, `path` holds all of `text` or what it held before.
+
+    Raises:
+        StoreError: the disk refused.
+    """
+    draft = path.with_name(f"{path.name}.new")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise StoreError(f"{path}: expected to write {len(text)} characters: {error}") from None

@@ -4,6 +4,7 @@
       run.json            what the run was asked for; resuming with something else is refused
       episodes.jsonl      one Episode a line; further episodes*.jsonl are read as well
       episodes.torn       what a crash left of a line, kept for people
+      index.jsonl         made by readers that look for episodes (index.py); may be removed
 
 An episode is in the store when its newline is. A last line without one is what a crash in mid-write left: readers pass
 over it, and the next writer moves it aside.
@@ -20,7 +21,8 @@ from typing import Any
 
 from .episode import SCHEMA, Episode
 from .errors import DiskFull, StoreError
-from .lines import Lines
+from .index import Facts, index_of, parse_line, read_lines
+from .lines import Lines, write_whole
 
 
 class EpisodeStore:
@@ -47,11 +49,30 @@ class EpisodeStore:
             StoreError: a line is damaged or of another schema; names file and line.
         """
         for path in sorted(self.folder.glob("episodes*.jsonl")):
-            yield from _read(path)
+            for _, _, episode in read_lines(path):
+                yield episode
+
+    def facts(self) -> list[Facts]:
+        """Return what is asked of episodes most, in the order of iterating, by the run's index. Raises as iterating."""
+        return index_of(self.folder)
+
+    def read(self, facts: Facts) -> Episode:
+        """Return the episode that facts of this store's are of.
+
+        Raises:
+            StoreError: it is no longer where it was.
+        """
+        path = self.folder / facts.file
+        with path.open("rb") as file:
+            file.seek(facts.offset)
+            episode = parse_line(file.read(facts.length), f"{path}, byte {facts.offset}")
+        if episode.id != facts.id:
+            raise StoreError(f"{path}: expected episode {facts.id!r} at byte {facts.offset}, found {episode.id!r}")
+        return episode
 
     def ids(self) -> set[str]:
         """Return the ids of all episodes. Raises StoreError as iterating does."""
-        return {episode.id for episode in self}
+        return {facts.id for facts in self.facts()}
 
     def get(self, episode_id: str) -> Episode:
         """Return one episode.
@@ -59,9 +80,9 @@ class EpisodeStore:
         Raises:
             StoreError: there is none of that id, or the store is damaged.
         """
-        for episode in self:
-            if episode.id == episode_id:
-                return episode
+        for facts in self.facts():
+            if facts.id == episode_id:
+                return self.read(facts)
         raise StoreError(f"{self.folder}: expected an episode {episode_id!r}, found none of that id")
 
     def plan(self) -> dict[str, Any]:
@@ -178,32 +199,6 @@ def _read_run(path: Path) -> dict[str, Any]:
     return found
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that, whatever interrupts it, `path` holds all of `text` or what it held before.
-
-    Raises:
-        StoreError: the disk refused.
-    """
-    draft = path.with_name(f"{path.name}.new")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StoreError(f"{path}: expected to write {len(text)} characters: {error}") from None
-
-
 def _brief(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def _read(path: Path) -> Iterator[Episode]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                yield Episode.from_json(line.decode("utf-8", "surrogatepass"))
-            except (StoreError, UnicodeDecodeError) as error:
-                raise StoreError(f"{path}, line {number}: {error}") from None

@@ -24,6 +24,7 @@ FLOORS: dict[str, int] = {
     "episode": 1,
     "llm": 1,
     "sandbox": 2,
+    "index": 2,
     "store": 2,
     "executor": 2,
     "cluster": 2,
@@ -57,6 +58,7 @@ FLOORS: dict[str, int] = {
 ORDER_WITHIN = (
     ("errors", "lines", "text", "screen", "spaces"),
     ("task", "episode", "family", "catalog", "solution"),
+    ("index", "store"),
     ("tree", "verifier"),
     ("critic", "start", "env", "vector", "wrappers", "conformance"),
     ("agents", "play"),

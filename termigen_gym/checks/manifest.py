@@ -16,8 +16,8 @@ from typing import Any
 
 from ..catalog import Entry, Kind, entries, roots
 from ..errors import TaskError
+from ..lines import write_whole
 from ..registration import env_id
-from ..store import write_whole
 from ..task import TaskPaths, load_config
 from .context import Report
 from .shape import is_own

@@ -8,7 +8,7 @@ from .atif import write_atif
 from .conversation import POLICIES, Policy, conversation, mistake_shares, recovery_turns, trained_turns
 from .figures import Figures
 from .messages import write_messages
-from .selection import REASONS, Chosen, Selection, category_of, pass_rate
+from .selection import REASONS, Chosen, Selection, category_of
 from .tokens import TokenStats, encode, turn_kinds, write_tokens
 from .windows import Windows, windows
 
@@ -25,7 +25,6 @@ __all__ = [
     "conversation",
     "encode",
     "mistake_shares",
-    "pass_rate",
     "recovery_turns",
     "trained_turns",
     "turn_kinds",

@@ -18,7 +18,6 @@ from ..agents.protocol import TOOL
 from ..agents.replies import key_name
 from ..episode import Episode, Step
 from .folders import empty_folder, new_path
-from .selection import pass_rate
 
 SCHEMA_VERSION = "ATIF-v1.7"
 
@@ -90,7 +89,7 @@ def trajectory(episode: Episode) -> dict[str, Any]:
             "env_spec": episode.env_spec,
             "ended": episode.ended,
             "reward": episode.reward,
-            "pass_rate": None if episode.verdict is None else pass_rate(episode.verdict),
+            "pass_rate": episode.pass_rate,
             "verdict": episode.verdict,
             "usage": dict(episode.usage),
         },

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from ..episode import PERTURBATION_KINDS, Episode
-from .selection import category_of, pass_rate
+from .selection import category_of
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Figures:
             tasks[episode.task_id] += 1
             categories[category(episode.task_id)] += 1
             agents[" ".join(filter(None, (episode.agent, _plain_name(episode.model))))] += 1
-            passed += 0.0 if episode.verdict is None else pass_rate(episode.verdict)
+            passed += episode.pass_rate or 0.0
             count["episodes"] += 1
             count["solved"] += episode.solved
             count["steps"] += len(episode.steps)

@@ -14,7 +14,6 @@ from ..agents.replies import key_name
 from ..episode import Episode
 from ..llm import ToolCall
 from .conversation import Policy, conversation
-from .selection import pass_rate
 
 _ROWS_AT_A_TIME = 200
 
@@ -70,7 +69,7 @@ def _row(episode: Episode, policy: Policy, mistakes: Mapping[str, float]) -> dic
         "agent": episode.agent,
         "model": episode.model,
         "reward": episode.reward,
-        "pass_rate": None if episode.verdict is None else pass_rate(episode.verdict),
+        "pass_rate": episode.pass_rate,
     }
 
 

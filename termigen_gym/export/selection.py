@@ -6,25 +6,18 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from functools import cache, partial
 
 from ..catalog import find
 from ..episode import Episode
 from ..errors import TaskError
+from ..index import Facts
 from ..registration import task_name
+from ..store import EpisodeStore
 from ..task import TaskPaths, load_config
 
 UNKNOWN_CATEGORY = "unknown"
 """Of a task that is not in the catalog."""
-
-
-def pass_rate(verdict: Mapping[str, Any]) -> float:
-    """Return the fraction of a verdict's tests that passed; its reward where it names no tests."""
-    tests: Mapping[str, str] = verdict["tests"]
-    if not tests:
-        return float(verdict["reward"])
-    return sum(outcome == "passed" for outcome in tests.values()) / len(tests)
 
 
 def category_of(task_id: str) -> str:
@@ -72,39 +65,39 @@ class Selection:
         if self.per_task is not None and self.per_task < 1:
             raise ValueError(f"expected at least 1 episode per task, found {self.per_task}")
 
-    def choose(self, episodes: Iterable[Episode]) -> Chosen:
-        """Return which of `episodes` are wanted; they are read once, one in memory at a time."""
+    def choose(self, run: Iterable[Episode]) -> Chosen:
+        """Return which of a run's episodes are wanted; of a store its index is asked, others are read once."""
         category = cache(category_of)
-        contaminated = cache(self.contaminated or (lambda instruction: False))
+        contaminated = cache(self.contaminated) if self.contaminated is not None else None
         tasks: dict[int, str] = {}
         left_out: Counter[str] = Counter()
-        for position, episode in enumerate(episodes):
-            why = self._why_not(episode, category, contaminated)
+        for position, (facts, read) in enumerate(_listed(run)):
+            why = self._why_not(facts, category)
+            if not why and contaminated is not None and contaminated(read().instruction):
+                why = "contaminated"
             if why:
                 left_out[why] += 1
             else:
-                tasks[position] = episode.task_id
+                tasks[position] = facts.task_id
         if self.per_task is not None:
             kept = self._balanced(tasks, self.per_task)
             left_out["surplus"] += len(tasks) - len(kept)
             tasks = {position: tasks[position] for position in kept}
         return Chosen(tasks, {why: left_out[why] for why in REASONS if left_out[why]})
 
-    def _why_not(self, episode: Episode, category: Callable[[str], str], contaminated: Callable[[str], bool]) -> str:
-        """Return the first of `REASONS` that holds, "" for none."""
-        if episode.verdict is None or not episode.steps:
+    def _why_not(self, facts: Facts, category: Callable[[str], str]) -> str:
+        """Return the first of `REASONS` that holds of its facts, "" for none."""
+        if facts.pass_rate is None or not facts.steps:
             return "errors"
-        if pass_rate(episode.verdict) < self.min_pass_rate:
+        if facts.pass_rate < self.min_pass_rate:
             return "below"
-        if self.recovered_only and not (episode.perturbations and episode.solved):
+        if self.recovered_only and not (facts.mistakes and facts.solved):
             return "unrecovered"
-        if len(episode.steps) < self.min_steps:
+        if facts.steps < self.min_steps:
             return "short"
-        if self.max_steps is not None and len(episode.steps) > self.max_steps:
+        if self.max_steps is not None and facts.steps > self.max_steps:
             return "long"
-        if self.categories and category(episode.task_id) not in self.categories:
-            return "category"
-        return "contaminated" if contaminated(episode.instruction) else ""
+        return "category" if self.categories and category(facts.task_id) not in self.categories else ""
 
     def _balanced(self, tasks: Mapping[int, str], most: int) -> list[int]:
         of_task: defaultdict[str, list[int]] = defaultdict(list)
@@ -165,6 +158,18 @@ class _Among:
     positions: Collection[int]
 
     def __iter__(self) -> Iterator[Episode]:
-        for position, episode in enumerate(self.episodes):
+        for position, (_, read) in enumerate(_listed(self.episodes)):
             if position in self.positions:
-                yield episode
+                yield read()
+
+
+def _listed(run: Iterable[Episode]) -> Iterator[tuple[Facts, Callable[[], Episode]]]:
+    """Yield of each episode its facts, and how it is had."""
+    if isinstance(run, EpisodeStore):
+        yield from ((facts, partial(run.read, facts)) for facts in run.facts())
+    else:
+        yield from ((Facts.of(episode), partial(_itself, episode)) for episode in run)
+
+
+def _itself(episode: Episode) -> Episode:
+    return episode

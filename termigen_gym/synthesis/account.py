@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 
-from ..store import write_whole
+from ..lines import write_whole
 from .draft import Draft
 from .funnel import Funnel
 from .journal import RunFolder

@@ -12,7 +12,7 @@ from ..catalog import Entry
 from ..checks import AUDIT_CHECKS, Report
 from ..checks.manifest import Certificate, add_to_manifest
 from ..executor import Job, run_jobs
-from ..store import write_whole
+from ..lines import write_whole
 from ..task import folder_digest
 from .coverage import Slot
 from .draft import Draft

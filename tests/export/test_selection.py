@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from termigen_gym.episode import Episode
-from termigen_gym.export import REASONS, Chosen, Selection, category_of, pass_rate
+from termigen_gym.export import REASONS, Chosen, Selection, category_of
 from tests.bash_env import write_task
 from tests.chat import of_steps
 from tests.episodes import an_episode
@@ -75,8 +75,9 @@ def test_what_is_chosen_and_why_the_rest_is_not(
 
 
 def test_the_pass_rate_of_a_verdict_without_tests_is_its_reward() -> None:
-    assert pass_rate({"reward": 0.75, "tests": {}}) == 0.75
-    assert pass_rate({"reward": 1.0, "tests": {"a": "passed", "b": "skipped"}}) == 0.5
+    assert judged("untold", 0.75).pass_rate == 0.75
+    assert judged("told", 1.0, a="passed", b="skipped").pass_rate == 0.5
+    assert an_episode("error", reward=None).pass_rate is None
 
 
 def test_a_task_that_is_not_there_has_no_category() -> None:
