@@ -8,7 +8,6 @@ takes all writes. What it does not: the kernel is shared, so a kernel bug is a w
 
 from __future__ import annotations
 
-import array
 import atexit
 import contextlib
 import itertools
@@ -24,12 +23,11 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import EngineMissing, SandboxDied, SandboxError, TooLarge
+from ..errors import EngineMissing, SandboxDied, SandboxError
 from ..screen import COLUMNS, LINES
 from .allowlist import Allowlist
 from .base import (
@@ -48,17 +46,14 @@ from .base import (
     without,
 )
 from .buildah import BuildahStore, store_folder
-from .launcher.system import TOO_LARGE
+from .client import Client, Pipe, collect_from, receive
 from .master import PtyShell
 from .memory import files_read, in_memory
-from .output import collect
-from .process import owner_id, sweep_owners
+from .process import sweep_owners
 from .proxy import PORT, Proxy, variables
 
 _MIB = 1024 * 1024
 _DISK_LIMIT_MB = 4096
-# The launcher is imported by its own name: as termigen_gym.sandbox.launcher it would bring gymnasium along.
-_LAUNCH = "import sys; sys.path.append(sys.argv[1]); from launcher.loop import main; main()"
 _COPY_TIMEOUT_S = 120.0
 _ENTRYPOINT_S = 5.0
 _HANDED_S = 30.0
@@ -77,93 +72,6 @@ _OWN_FILES = {
 _SLIRP_FILES = {"/etc/resolv.conf": "nameserver 10.0.2.3\n"}
 
 
-@dataclass(frozen=True)
-class _Reply:
-    body: dict[str, Any]
-    fds: tuple[int, ...]
-
-
-class _Client:
-    """This process's end of the launcher: starts it, sends requests from any thread."""
-
-    def __init__(self, bwrap: str, buildah: str, mountpoint: Path) -> None:
-        self.owner = owner_id()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        argv = [sys.executable, "-I", "-S", "-c", _LAUNCH, str(Path(__file__).parent)]
-        root = os.geteuid() == 0
-        with theirs:
-            self._process = subprocess.Popen(
-                argv if root else [buildah, "unshare", *argv],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": os.environ.get("HOME", "/")},
-                start_new_session=True,
-            )
-        self._socket = ours
-        self._lock = threading.Lock()
-        settings = {"root": root, "owner": self.owner, "bwrap": bwrap, "mountpoint": str(mountpoint)}
-        try:
-            ours.send(json.dumps(settings).encode())
-            ready = json.loads(ours.recv(65536))
-        except (OSError, ValueError):
-            ours.close()
-            errors = self._process.communicate()[1].decode("utf-8", "replace").strip()
-            raise EngineMissing(
-                "bubblewrap engine: expected namespaces and mounts to be allowed here, found: "
-                f"{errors.rpartition(chr(10))[2][-400:]}; inside a container, run that with --privileged, or use the "
-                "docker engine"
-            ) from None
-        self.groups: list[str] = ready["groups"]
-
-    def send(self, request: dict[str, Any], fds: Sequence[int] = ()) -> socket.socket:
-        """Send a request; its replies come on the socket returned."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, in_memory(json.dumps(request).encode("utf-8", "surrogateescape")) as body:
-            packed = array.array("i", [theirs.fileno(), body, *fds])
-            try:
-                with self._lock:
-                    self._socket.sendmsg([b"1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
-            except OSError:
-                ours.close()
-                raise SandboxDied("expected the sandbox launcher to answer, found it gone") from None
-        return ours
-
-    def ask(self, request: dict[str, Any], fds: Sequence[int] = ()) -> _Reply:
-        """Send a request and wait for its one reply."""
-        with self.send(request, fds) as channel:
-            return receive(channel)
-
-    def ended(self) -> bool:
-        """Return whether the launcher is gone."""
-        return self._process.poll() is not None
-
-    def close(self) -> None:
-        """End the launcher and, with it, every sandbox."""
-        self._socket.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stderr is not None:
-            self._process.stderr.close()
-
-
-def receive(channel: socket.socket) -> _Reply:
-    """Read one reply; errors of the launcher become errors of the package."""
-    data, ancillary, _, _ = channel.recvmsg(65536, socket.CMSG_LEN(16), socket.MSG_CMSG_CLOEXEC)
-    if not data:
-        raise SandboxDied("expected an answer from the sandbox launcher, found it gone")
-    fds = array.array("i")
-    for _, _, packed in ancillary:
-        fds.frombytes(packed)
-    body = json.loads(data)
-    if "error" in body:
-        raise {"died": SandboxDied, TOO_LARGE: TooLarge}.get(body["code"], SandboxError)(body["error"])
-    return _Reply(body, tuple(fds))
-
-
 class BubblewrapEngine(Engine):
     """Sandboxes by bubblewrap, images by buildah."""
 
@@ -171,7 +79,7 @@ class BubblewrapEngine(Engine):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._client: _Client | None = None
+        self._client: Client | None = None
         self._client_pid = 0
         self._boxes: weakref.WeakSet[BubblewrapSandbox] = weakref.WeakSet()
         self._folder = store_folder()
@@ -191,13 +99,13 @@ class BubblewrapEngine(Engine):
             self._opened_store = BuildahStore(_program("buildah"), self._folder)
         return self._opened_store
 
-    def _launcher(self) -> _Client:
+    def _launcher(self) -> Client:
         with self._lock:
             if self._client is not None and self._client_pid == os.getpid() and self._client.ended():
                 self._client.close()  # somebody killed it, and its sandboxes with it: a new one takes its place
                 self._client = None
             if self._client is None or self._client_pid != os.getpid():
-                self._client = _Client(_program("bwrap"), _program("buildah"), self._mountpoint())
+                self._client = Client(_program("bwrap"), _program("buildah"), self._mountpoint())
                 self._client_pid = os.getpid()
             return self._client
 
@@ -332,7 +240,7 @@ class BubblewrapSandbox(Sandbox):
 
     def __init__(
         self,
-        client: _Client,
+        client: Client,
         start: dict[str, Any],
         image: Image,
         limits: Limits,
@@ -369,9 +277,9 @@ class BubblewrapSandbox(Sandbox):
         request = self._request("exec", user=user, cwd=cwd, env=env, clean_env=clean_env)
         mark = next(_marks)
         request |= {"argv": list(argv), "rlimits": {**self._rlimits, "RLIMIT_RSS": mark}}
-        with _Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
+        with Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
             pipe.close_write()
-            result = _collect(channel, pipe.read_end, timeout_s, lambda: self._kill_marked(mark))
+            result = collect_from(channel, pipe.read_end, timeout_s, lambda: self._kill_marked(mark))
         if result.exit_code == _KILLED and not self.alive():
             raise SandboxDied(f"sandbox {self._name}: expected {argv[0]!r} to end, found the sandbox gone")
         return result
@@ -393,27 +301,27 @@ class BubblewrapSandbox(Sandbox):
         mark = next(_marks)
         request |= {"argv": list(argv), "rlimits": {**self._rlimits, "RLIMIT_RSS": mark}}
         request |= {"hidden": list(hidden), "read": list(read), "limit": limit}
-        with in_memory(archive) as body, in_memory() as results, _Pipe() as pipe:
+        with in_memory(archive) as body, in_memory() as results, Pipe() as pipe:
             with self._send(request, [body, pipe.write_end, results]) as channel:
                 pipe.close_write()
-                result = _collect(channel, pipe.read_end, timeout_s, lambda: self._kill_marked(mark))
+                result = collect_from(channel, pipe.read_end, timeout_s, lambda: self._kill_marked(mark))
             return result, files_read(results, read)
 
     def put(self, archive: bytes, to: str = "/", removing: Sequence[str] = ()) -> None:
         """See `Sandbox.put`."""
         request = {"op": "put", "box": self._name, "to": to, "removing": list(removing)}
-        with in_memory(archive) as body, _Pipe() as pipe, self._send(request, [body, pipe.write_end]) as channel:
+        with in_memory(archive) as body, Pipe() as pipe, self._send(request, [body, pipe.write_end]) as channel:
             pipe.close_write()
-            done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing)
+            done = collect_from(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing)
         if done.exit_code != 0:
             raise self._failure(f"put below {to}: expected exit code 0, found {done.exit_code}")
 
     def read(self, path: str, limit: int = OUTPUT_LIMIT) -> bytes | None:
         """See `Sandbox.read`."""
         request = {"op": "read", "box": self._name, "path": path, "limit": limit}
-        with _Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
+        with Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
             pipe.close_write()
-            done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing, limit)
+            done = collect_from(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing, limit)
         if done.exit_code == 3:
             return None
         if done.exit_code != 0:
@@ -435,9 +343,9 @@ class BubblewrapSandbox(Sandbox):
 
     def _taken(self, what: str, request: dict[str, Any]) -> bytes:
         """Return what the launcher writes out of the sandbox."""
-        with _Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
+        with Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
             pipe.close_write()
-            done = _collect(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing, sys.maxsize)
+            done = collect_from(channel, pipe.read_end, _COPY_TIMEOUT_S, _nothing, sys.maxsize)
         if done.exit_code != 0:
             raise self._failure(f"{what}: expected exit code 0, found {done.exit_code}")
         return done.output
@@ -557,7 +465,7 @@ class BubblewrapSandbox(Sandbox):
         request["argv"] = [*self.image.entrypoint, *waiting]
         output = bytearray()
         deadline = time.monotonic() + _ENTRYPOINT_S
-        with _Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
+        with Pipe() as pipe, self._send(request, [pipe.write_end]) as channel:
             pipe.close_write()
             poll = select.poll()
             poll.register(channel, select.POLLIN)
@@ -605,30 +513,3 @@ class BubblewrapSandbox(Sandbox):
 
 def _nothing() -> None:
     """What is killed when a copy takes too long: the copy ends with its sandbox."""
-
-
-class _Pipe:
-    """A pipe to a command inside; each end is closed exactly once."""
-
-    def __init__(self) -> None:
-        self.read_end, self.write_end = os.pipe2(os.O_CLOEXEC)
-
-    def close_write(self) -> None:
-        """Close our copy of the end that the command writes to."""
-        if self.write_end >= 0:
-            os.close(self.write_end)
-            self.write_end = -1
-
-    def __enter__(self) -> _Pipe:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close_write()
-        os.close(self.read_end)
-
-
-def _collect(
-    channel: socket.socket, read_end: int, timeout_s: float, kill: Callable[[], None], limit: int = OUTPUT_LIMIT
-) -> ExecResult:
-    """`collect` of a command whose end the launcher reports over `channel`."""
-    return collect(read_end, channel.fileno(), lambda: receive(channel).body["exit"], timeout_s, kill, limit)
