@@ -167,19 +167,18 @@ class _Record:
             self.perturbed += 1
             self.recovered += episode.solved
 
-    def told(self) -> str:
-        """Return the counts in a line."""
-        parts = [f"{self.solved} of {len(self.finished)} solved"]
-        if injected := self.injected.total():
-            kinds = (f"{kind.split('_')[0]} {self.made_good[kind]}/{n}" for kind, n in self.injected.items() if n)
-            parts.append(f"{self.made_good.total()} of {injected} mistakes made good ({', '.join(kinds)})")
-        if self.failures:
-            parts.append(f"{self.failures} failures")
-        if self.episodes_s:
-            parts.append(f"{self.env_s / self.episodes_s:.0%} of the time in the environment")
-        if self.tokens:
-            parts.append(f"{self.tokens:,} tokens, ${self.dollars:.2f}")
-        return ", ".join(parts)
+    def told(self) -> dict[str, str]:
+        """Return the counts that there are, in words."""
+        kinds = (f"{kind} {self.made_good[kind]}/{n}" for kind, n in self.injected.items() if n)
+        made_good = f"{self.made_good.total()} of {self.injected.total()}: {', '.join(kinds)}".replace("_", " ")
+        told = {
+            "solved": f"{self.solved} of {len(self.finished)}",
+            "mistakes made good": made_good if self.injected.total() else "",
+            "failures": str(self.failures or ""),
+            "environment": f"{self.env_s / self.episodes_s:.0%} of the time" if self.episodes_s else "",
+            "tokens": f"{self.tokens:,}, ${self.dollars:.2f}" if self.tokens else "",
+        }
+        return {name: words for name, words in told.items() if words}
 
 
 class _Run:
@@ -283,12 +282,14 @@ class _Run:
 
     def _tell(self, episode: Episode) -> None:
         how = f"reward {episode.reward:g}" if episode.reward is not None else f"{(episode.error or {}).get('type')}"
-        rate = self._steps_now / max(time.monotonic() - self._started, 0.001)
-        self._on_progress(self._progress(f"{episode.task_id}: {how}; {self._record.told()}, {rate:.1f} steps/s"))
+        self._on_progress(self._progress(f"{episode.task_id}: {how}"))
 
     def _progress(self, note: str) -> Progress:
         total = len(self._plan.indices)
-        return Progress("episodes", total - len(self._missing), total, note)
+        wall_s = max(time.monotonic() - self._started, 0.001)
+        rate = f"{self._played / wall_s:.1f} episodes and {self._steps_now / wall_s:.1f} steps a second"
+        account = {**self._record.told(), "rate": rate}
+        return Progress("episodes", total - len(self._missing), total, note, account)
 
     def _summary(self, wall_s: float) -> CollectSummary:
         record = self._record

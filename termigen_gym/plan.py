@@ -102,12 +102,18 @@ class Plan:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a stage is: `done` of `total`, and what was last."""
+    """How far a stage is.
+
+    Attributes:
+        stage: its name. done: how much of `total`. note: what was last.
+        account: what has come of it so far, by name.
+    """
 
     stage: str
     done: int
     total: int
     note: str
+    account: Mapping[str, str] = field(default_factory=dict)
 
 
 OnProgress = Callable[[Progress], None]

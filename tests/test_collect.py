@@ -295,8 +295,13 @@ def test_progress_tells_of_images_then_episodes(run: Path) -> None:
         ("episodes", 2, 3),
         ("episodes", 3, 3),
     ]
-    assert told[-1].note.startswith(f"{ADD}: reward 1; 3 of 3 solved, ")
-    assert "of the time in the environment" in told[-1].note
+    assert told[-1].note == f"{ADD}: reward 1"
+    account = dict(told[-1].account)
+    assert (account["solved"], "failures" in account, "tokens" in account) == ("3 of 3", False, False)
+    injected = sum(len(episode.perturbations) for episode in EpisodeStore(run))
+    assert account["mistakes made good"].startswith(f"{injected} of {injected}: ")
+    assert account["environment"].endswith("% of the time")
+    assert account["rate"].endswith(" steps a second")
 
 
 def test_the_first_image_is_built_alone_then_two_at_a_time(

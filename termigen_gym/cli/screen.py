@@ -6,12 +6,12 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -45,28 +45,40 @@ def progress() -> Iterator[Callable[[Step], None]]:
     if not ERR.is_terminal:
         yield _Lines()
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
-    with Progress(*columns, console=ERR) as bars:
-        yield _Bars(bars)
+    with _Bars(console=ERR) as bars:
+        yield bars.show
 
 
-class _Bars:
-    """One bar for each stage."""
+class _Bars(Progress):
+    """One bar for each stage, and below them what has come of the last one."""
 
-    def __init__(self, bars: Progress) -> None:
-        self._bars = bars
-        self._tasks: dict[str, Any] = {}
+    def __init__(self, *, console: Console) -> None:
+        self._stages: dict[str, TaskID] = {}
+        self._account: Mapping[str, str] = {}
+        super().__init__(
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=8)),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=9)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
+            TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            console=console,
+        )
 
-    def __call__(self, step: Step) -> None:
-        if step.stage not in self._tasks:
-            self._tasks[step.stage] = self._bars.add_task(step.stage, total=step.total, note="")
-        self._bars.update(self._tasks[step.stage], completed=step.done, total=step.total, note=step.note)
+    def show(self, step: Step) -> None:
+        """Show how far a stage is."""
+        self._account = step.account
+        if step.stage not in self._stages:
+            self._stages[step.stage] = self.add_task(step.stage, total=step.total, note="")
+        self.update(self._stages[step.stage], completed=step.done, total=step.total, note=step.note)
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """See `Progress.get_renderables`."""
+        yield from super().get_renderables()
+        if self._account:
+            grid = Table.grid(padding=(0, 2))
+            for name, words in self._account.items():
+                grid.add_row(Text(name, style="dim"), Text(words))
+            yield grid
 
 
 class _Lines:
@@ -81,5 +93,6 @@ class _Lines:
         if step.stage != self._stage or step.done == step.total or now >= self._next:
             self._stage, self._next = step.stage, now + _PLAIN_EVERY_S
             # In one piece: an interrupt must not leave half a line before what it has to say.
-            sys.stderr.write(f"{step.stage} {step.done}/{step.total} {step.note}\n")
+            account = "".join(f"; {name} {words}" for name, words in step.account.items())
+            sys.stderr.write(f"{step.stage} {step.done}/{step.total} {step.note}{account}\n")
             sys.stderr.flush()
