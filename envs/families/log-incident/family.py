@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import TypeVar
 
 import numpy as np
@@ -112,9 +113,9 @@ class Scale:
 
 
 SCALES = {
-    "easy": Scale(380, 45, 3, (2, 3), 3, (1, 2), 1, False, False),
-    "medium": Scale(900, 90, 5, (2, 3), 4, (2, 4), 1, True, False),
-    "hard": Scale(1350, 150, 5, (2, 3), 5, (2, 4), 2, True, True),
+    "easy": Scale(280, 45, 3, (2, 3), 3, (1, 2), 1, False, False),
+    "medium": Scale(480, 90, 5, (2, 3), 4, (2, 4), 1, True, False),
+    "hard": Scale(800, 150, 5, (2, 3), 5, (2, 4), 2, True, True),
 }
 
 
@@ -179,35 +180,35 @@ class Row:
     pairs: tuple[tuple[str, str | int], ...] = ()
 
 
-def pick(rng: np.random.Generator, items: Sequence[T]) -> T:
+def pick(rng: Random, items: Sequence[T]) -> T:
     """One of the items."""
-    return items[int(rng.integers(len(items)))]
+    return items[int(rng.random() * len(items))]
 
 
-def sample(rng: np.random.Generator, items: Sequence[T], count: int) -> list[T]:
+def sample(rng: Random, items: Sequence[T], count: int) -> list[T]:
     """`count` different items in random order."""
-    return [items[int(i)] for i in rng.permutation(len(items))[:count]]
+    return rng.sample(items, count)
 
 
-def between(rng: np.random.Generator, low: int, high: int) -> int:
+def between(rng: Random, low: int, high: int) -> int:
     """A whole number from low to high, both included."""
-    return int(rng.integers(low, high + 1))
+    return low + int(rng.random() * (high + 1 - low))
 
 
-def chance(rng: np.random.Generator, percent: int) -> bool:
+def chance(rng: Random, percent: int) -> bool:
     """True in so many of a hundred cases."""
-    return int(rng.integers(100)) < percent
+    return rng.random() * 100 < percent
 
 
-def hexes(rng: np.random.Generator, digits: int) -> str:
+def hexes(rng: Random, digits: int) -> str:
     """A random hexadecimal number."""
-    return "".join("0123456789abcdef"[int(d)] for d in rng.integers(16, size=digits))
+    return f"{rng.getrandbits(4 * digits):0{digits}x}"
 
 
 # ---------------------------------------------------------------- the platform and its traffic
 
 
-def draw_site(rng: np.random.Generator, scale: Scale) -> Site:
+def draw_site(rng: Random, scale: Scale) -> Site:
     """A platform with its faults."""
     edge, gateway = pick(rng, EDGES), pick(rng, GATEWAYS)
     services = sample(rng, SERVICES, scale.services)
@@ -273,7 +274,7 @@ class Traffic:
 class Simulation:
     """Sends requests through a site and collects what each host logs."""
 
-    def __init__(self, rng: np.random.Generator, site: Site, scale: Scale) -> None:
+    def __init__(self, rng: Random, site: Site, scale: Scale) -> None:
         self.rng, self.site, self.scale = rng, site, scale
         self.rows: dict[str, list[Row]] = {h: [] for group in site.hosts.values() for h in group}
         self.used_ids: set[str] = set()
@@ -288,10 +289,10 @@ class Simulation:
     def run(self) -> Traffic:
         """All requests, with the clients' second attempts, in order of their start."""
         rng, span = self.rng, self.scale.minutes * 60_000
-        customers = [f"C{int(n) + 10_000}" for n in rng.permutation(89_999)[: self.scale.requests // 3]]
+        customers = [f"C{n}" for n in rng.sample(range(10_000, 99_999), self.scale.requests // 3)]
         routes = list(self.site.routes)
         queue: list[tuple[int, int, str, str, str]] = []
-        for i, start in enumerate(sorted(int(t) for t in rng.integers(span, size=self.scale.requests))):
+        for i, start in enumerate(sorted(rng.randrange(span) for _ in range(self.scale.requests))):
             queue.append((start, i, pick(rng, customers), f"O-{between(rng, 100, 999)}{i:04d}", pick(rng, routes)))
         heapq.heapify(queue)
         done, serial = [], self.scale.requests
@@ -483,7 +484,7 @@ def fair(site: Site, scale: Scale, traffic: Traffic) -> bool:
     return ok
 
 
-def draw(rng: np.random.Generator, scale: Scale) -> tuple[Site, Traffic]:
+def draw(rng: Random, scale: Scale) -> tuple[Site, Traffic]:
     """A site and its traffic, drawn until the instance is fair."""
     while True:
         site = draw_site(rng, scale)
@@ -553,13 +554,13 @@ class Rotation:
     mode: str
 
 
-def draw_rotation(rng: np.random.Generator, sizes: Sequence[int]) -> Rotation:
+def draw_rotation(rng: Random, sizes: Sequence[int]) -> Rotation:
     """A policy whose size limit lies in the widest gap between the middle sizes of the logs."""
     ordered = sorted(sizes)
     middle = range(len(ordered) // 4, len(ordered) - 2)
     at = max(middle, key=lambda i: (ordered[i + 1] / ordered[i], -i))
     limit = max(1, round((ordered[at] * ordered[at + 1]) ** 0.5 / 1024))
-    return Rotation(limit, between(rng, 3, 8), chance(rng, 50), pick(rng, ("0640", "0600", "0660")))
+    return Rotation(limit, between(rng, 3, 6), chance(rng, 50), pick(rng, ("0640", "0600", "0660")))
 
 
 def limit_is_clear(rotation: Rotation, sizes: Sequence[int]) -> bool:
@@ -766,48 +767,64 @@ def render_variants(equivalents: Sequence[Variant], mutants: Sequence[Variant], 
 AWK_GET = 'function g(k) { return match($0, "[ |]" k "=[^ ]+") ? substr($0, RSTART + length(k) + 2, RLENGTH - length(k) - 2) : "-" }'
 
 
-def reader(site: Site, service: str, keys: Sequence[str]) -> str:
-    """A filter that turns the service's lines into TSV: host, time, id, level, then the keys, then the message."""
-    style = site.formats[service]
+def reader(site: Site, style: str, services: Sequence[str], keys: Sequence[str], hard: bool) -> str:
+    """A command that turns the lines of services of one style into TSV: host, time, id, level, then the keys, then the message."""
     main = site.trace_key if site.skewed else site.id_key
+    files = " ".join(f"{service}/*.log" for service in services)
+    older = " ".join(f"{service}/*.log.1.gz" for service in services)
+    unpack = f"gzip -cdf {older} {files} | " if hard else ""
+    from_files = "" if hard else f" {files}"
     if style == "json":
         time = "(.ts | floor | todate)[0:19]" if site.epoch_json else ".ts[0:19]"
         rest = ", ".join(f'(.{k} // "-" | tostring)' for k in keys)
-        return f"jq -r '[.host, {time}, .{main}, .level, {rest}, .msg] | @tsv'"
+        return f"{unpack}jq -r '[.host, {time}, .{main}, .level, {rest}, .msg] | @tsv'{from_files}"
     rest = "".join(f' "\\t" g("{k}")' for k in keys)
     if style == "logfmt":
         return (
-            f'awk \'{AWK_GET} {{ m = $0; sub(/.*msg="/, "", m); sub(/"$/, "", m); '
-            f'print g("host") "\\t" substr($1, 4, 19) "\\t" g("{main}") "\\t" g("level"){rest} "\\t" m }}\''
+            f'{unpack}awk \'{AWK_GET} {{ m = $0; sub(/.*msg="/, "", m); sub(/"$/, "", m); '
+            f'print g("host") "\\t" substr($1, 4, 19) "\\t" g("{main}") "\\t" g("level"){rest} "\\t" m }}\'{from_files}'
         )
-    return (
-        f'awk -v h="$h" \'{AWK_GET} {{ m = $0; sub(/^[^]]*\\] /, "", m); '
-        f'print h "\\t" $1 "T" substr($2, 1, 8) "\\t" substr($4, 2, length($4) - 2) "\\t" tolower($3){rest} "\\t" m }}\''
+    # The text has no host in its lines: the name of the file is it.
+    program = (
+        f'm = $0; sub(/^[^]]*\\] /, "", m); '
+        f'print h "\\t" $1 "T" substr($2, 1, 8) "\\t" substr($4, 2, length($4) - 2) "\\t" tolower($3){rest} "\\t" m'
     )
+    if hard:
+        return (
+            f'for f in {files}; do h=${{f#*/}}; gzip -cdf "$f.1.gz" "$f" | '
+            f"awk -v h=\"${{h%.log}}\" '{AWK_GET} {{ {program} }}'; done"
+        )
+    return f"awk '{AWK_GET} FNR == 1 {{ h = FILENAME; gsub(/.*\\/|\\.log$/, \"\", h) }} {{ {program} }}' {files}"
 
 
 def normalise(site: Site, hard: bool) -> str:
     """Commands that bring the logs of all services behind the edge into /tmp/incident/events.tsv."""
-    keys = ["status", "ms", "upstream"]
-    rows = ["{"]
-    for service in site.formats:
-        names = f"{service}/*.log.1.gz {service}/*.log" if hard else f"{service}/*.log"
-        rows.append(
-            f'for f in {names}; do h=$(basename "$f" | cut -d. -f1); zcat -f "$f" | {reader(site, service, keys)}; done'
-        )
-    rows.append("} > /tmp/incident/events.tsv")
-    return "\n".join(rows)
+    rows = []
+    for style in FORMATS:
+        if services := [service for service, its in site.formats.items() if its == style]:
+            rows.append(reader(site, style, services, ["status", "ms", "upstream"], hard))
+    return "\n".join(["{", *rows, "} > /tmp/incident/events.tsv"])
 
 
 def edge_command(site: Site, hard: bool) -> str:
     """Commands that bring the edge's log into /tmp/incident/edge.tsv: time, id, customer, route, status, host."""
-    names = f"{site.edge}/*.log.1.gz {site.edge}/*.log" if hard else f"{site.edge}/*.log"
-    return (
-        "mkdir -p /tmp/incident && cd /var/log/" + site.platform + "\n"
-        f'for f in {names}; do zcat -f "$f" | awk -v h="$(basename "$f" | cut -d. -f1)" \'{{ t = substr($4, 2); '
-        'mon = (index("JanFebMarAprMayJunJulAugSepOctNovDec", substr(t, 4, 3)) + 2) / 3; '
+    program = (
+        't = substr($4, 2); mon = (index("JanFebMarAprMayJunJulAugSepOctNovDec", substr(t, 4, 3)) + 2) / 3; '
         'printf "%s-%02d-%sT%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n", substr(t, 8, 4), mon, substr(t, 1, 2), substr(t, 13, 8), '
-        f"substr($12, {len(site.id_key) + 2}), $3, $7, $9, h }}'; done | sort > /tmp/incident/edge.tsv\n"
+        f"substr($12, {len(site.id_key) + 2}), $3, $7, $9, h"
+    )
+    if hard:
+        rows = (
+            f'for f in {site.edge}/*.log; do h=${{f#*/}}; gzip -cdf "$f.1.gz" "$f" | '
+            f"awk -v h=\"${{h%.log}}\" '{{ {program} }}'; done | sort > /tmp/incident/edge.tsv\n"
+        )
+    else:
+        rows = (
+            f"awk 'FNR == 1 {{ h = FILENAME; gsub(/.*\\/|\\.log$/, \"\", h) }} {{ {program} }}' "
+            f"{site.edge}/*.log | sort > /tmp/incident/edge.tsv\n"
+        )
+    return (
+        f"mkdir -p /tmp/incident && cd /var/log/{site.platform}\n{rows}"
         "awk -F'\\t' '{ n[$4 \" \" $5]++ } END { for (k in n) print n[k], k }' /tmp/incident/edge.tsv | sort -k2\n"
         "echo '5xx by ten minutes:'; awk -F'\\t' '$5 >= 500 { print substr($1, 12, 4) \"0\" }' /tmp/incident/edge.tsv | sort | uniq -c"
     )
@@ -816,11 +833,10 @@ def edge_command(site: Site, hard: bool) -> str:
 def gateway_command(site: Site, hard: bool) -> str:
     """Commands for /tmp/incident/gateway.tsv: edge id, id below, customer, order."""
     keys = [site.id_key, site.customer_key, "order"] if hard else ["order"]
-    names = f"{site.gateway}/*.log.1.gz {site.gateway}/*.log" if hard else f"{site.gateway}/*.log"
     columns = '$5 "\\t" $3 "\\t" $6 "\\t" $7' if hard else '$3 "\\t" $3 "\\t-\\t" $5'
     wanted = "$5" if not hard else "$7"
     return (
-        f'for f in {names}; do h=$(basename "$f" | cut -d. -f1); zcat -f "$f" | {reader(site, site.gateway, keys)}; done |\n'
+        f"{{ {reader(site, site.formats[site.gateway], [site.gateway], keys, hard)}; }} |\n"
         f"  awk -F'\\t' '{wanted} != \"-\" {{ print {columns} }}' > /tmp/incident/gateway.tsv"
     )
 
@@ -870,7 +886,7 @@ def failed_command(site: Site, scale: Scale) -> str:
 
 
 def chain_command(site: Site, scale: Scale, incident: Incident) -> str:
-    """Commands that set `chain` to the hosts of the incident's first failed request, as a JSON list."""
+    """Commands that set `chain` to the hosts of the incident's first failed request, a line each."""
     only = f' && $4 == "{incident.host}"' if scale.hard else ""
     rows = [
         f"first=$(awk -F, 'NR == FNR {{ if (FNR > 1{only}) f[$1] = 1; next }} {{ split($0, x, \"\\t\") }} x[2] in f {{ print x[2]; nextfile }}' /app/failed.csv /tmp/incident/edge.tsv)"
@@ -881,7 +897,7 @@ def chain_command(site: Site, scale: Scale, incident: Incident) -> str:
         below = "$below"
     rows.append(
         "chain=$({ awk -F'\\t' -v r=\"$first\" '$2 == r { print \"999999 \" $6 }' /tmp/incident/edge.tsv; "
-        f'awk -F\'\\t\' -v r="{below}" \'$3 == r && $6 != "-" {{ print $6 " " $1 }}\' /tmp/incident/events.tsv; }} | sort -rn | cut -d" " -f2 | jq -R . | jq -cs .)'
+        f'awk -F\'\\t\' -v r="{below}" \'$3 == r && $6 != "-" {{ print $6 " " $1 }}\' /tmp/incident/events.tsv; }} | sort -rn | cut -d" " -f2)'
     )
     return "\n".join(rows)
 
@@ -891,10 +907,9 @@ def report_command(site: Site, scale: Scale) -> str:
     if not scale.orders:
         incident = site.incidents[0]
         return (
-            chain_command(site, scale, incident)
-            + "\n"
-            + f'tail -n +2 /app/failed.csv | cut -d, -f2 | sort -u | jq -R . | jq -s --arg host {incident.host} --arg cause {incident.cause} --argjson chain "$chain" \\\n'
-            "  --argjson n \"$(tail -n +2 /app/failed.csv | wc -l)\" '{host: $host, cause: $cause, chain: $chain, failed_requests: $n, customers: .}' > /app/report.json\n"
+            chain_command(site, scale, incident) + "\n" + "who=$(tail -n +2 /app/failed.csv | cut -d, -f2 | sort -u)\n"
+            f'jq -n --arg host {incident.host} --arg cause {incident.cause} --arg chain "$chain" --arg who "$who" \\\n'
+            '  --argjson n "$(tail -n +2 /app/failed.csv | wc -l)" \'{host: $host, cause: $cause, chain: ($chain / "\\n"), failed_requests: $n, customers: ($who / "\\n")}\' > /app/report.json\n'
             "cat /app/report.json"
         )
     rows = [
@@ -906,10 +921,10 @@ def report_command(site: Site, scale: Scale) -> str:
         rows += [
             f"{mine} > /tmp/incident/mine",
             chain_command(site, scale, incident),
-            "who=$(awk -F, 'NR == FNR { ok[$1] = 1; next } ok[$3] != 1 { print $2 }' /tmp/incident/through /tmp/incident/mine | sort -u | jq -R . | jq -cs .)",
-            "routes=$(awk 'NR == FNR { split($0, x, \",\"); f[x[1]] = 1; next } $2 in f { print $4 }' /tmp/incident/mine /tmp/incident/edge.tsv | sort -u | jq -R . | jq -cs .)",
-            f'jq -n --arg host {incident.host} --arg cause {incident.cause} --argjson chain "$chain" --argjson routes "$routes" --argjson who "$who" \\\n'
-            "  --argjson n \"$(wc -l < /tmp/incident/mine)\" '{host: $host, cause: $cause, chain: $chain, routes: $routes, failed_requests: $n, customers: $who}' "
+            "who=$(awk -F, 'NR == FNR { ok[$1] = 1; next } ok[$3] != 1 { print $2 }' /tmp/incident/through /tmp/incident/mine | sort -u)",
+            "routes=$(awk 'NR == FNR { split($0, x, \",\"); f[x[1]] = 1; next } $2 in f { print $4 }' /tmp/incident/mine /tmp/incident/edge.tsv | sort -u)",
+            f'jq -n --arg host {incident.host} --arg cause {incident.cause} --arg chain "$chain" --arg routes "$routes" --arg who "$who" \\\n'
+            '  --argjson n "$(wc -l < /tmp/incident/mine)" \'{host: $host, cause: $cause, chain: ($chain / "\\n"), routes: ($routes / "\\n"), failed_requests: $n, customers: ($who / "\\n")}\' '
             f"> /tmp/incident/part{i}.json",
         ]
         parts.append(f"/tmp/incident/part{i}.json")
@@ -964,15 +979,12 @@ def solution_blocks(site: Site, scale: Scale, traffic: Traffic, rotation: Rotati
         ),
     ]
     ident = "id=$(awk -F'\\t' '$5 >= 500 { n++; if (n == 3) { print $2; nextfile } }' /tmp/incident/edge.tsv)"
-    cat = "zcat -f" if scale.hard else "cat"
-    mark = """awk -v id="$id" -v f="$f" 'index($0, id) { print f ": " $0 }'"""
-    follow = f'{ident}\nfind . -name "*.log*" | sort | while read -r f; do {cat} "$f" | {mark}; done > /tmp/incident/one\ncat /tmp/incident/one'
+    follow = f'{ident}\ngrep -rF --include="*.log" "$id" . | sort'
     if scale.hard:
-        gate = f"{site.gateway}/*.log.1.gz {site.gateway}/*.log"
         follow = (
-            f'{ident}\nline=$(zcat -f {gate} | grep -F "$id") && echo "$line"\n'
+            f'{ident}\nline=$(gzip -cdf {site.gateway}/*.log.1.gz {site.gateway}/*.log | grep -F "$id") && echo "$line"\n'
             f'below=$(echo "$line" | grep -oE "[0-9a-f]{{16}}" | head -n 1)\n'
-            f'find . -name "*.log*" | sort | while read -r f; do zcat -f "$f" | {mark.replace("$id", "$below")}; done > /tmp/incident/one\ncat /tmp/incident/one'
+            'for f in */*.log; do gzip -cdf "$f.1.gz" "$f" | grep -F -H --label="$f" "$below"; done || true'
         )
     thought = "I follow one failed request through all logs, to learn how far a call goes and what a failure looks like on its way."
     if scale.hard:
@@ -1026,8 +1038,8 @@ def solution_blocks(site: Site, scale: Scale, traffic: Traffic, rotation: Rotati
                 "Last check: the archive against my copy, the other logs untouched, and numbers that agree with each other.",
                 f"zcat archive/{main.host}.log.gz | cmp - /root/logs-before/{log} && echo 'archive is complete'\n"
                 f"diff -rq /root/logs-before {base} || true\n"
-                "jq -e '.failed_requests > 0 and (.customers | length) <= .failed_requests' /app/report.json\n"
-                "awk -F'\\t' '$5 >= 500' /tmp/incident/edge.tsv | wc -l; tail -n +2 /app/failed.csv | cut -d, -f1 | sort | uniq -d | wc -l",
+                "tail -n +2 /app/failed.csv | cut -d, -f1 | sort -u | wc -l; grep failed_requests /app/report.json\n"
+                "awk -F'\\t' '$5 >= 500' /tmp/incident/edge.tsv | wc -l",
             ),
         ]
         return blocks
@@ -1042,16 +1054,16 @@ def solution_blocks(site: Site, scale: Scale, traffic: Traffic, rotation: Rotati
         f"Now the rotation. `size` rotates by size alone, whatever the age. I write the configuration and let logrotate explain it in a dry run.\n{rotation.limit} KiB is {rotation.limit}k for logrotate.",
         f"cat > {conf} <<'CONF'\n{rotation_config(site, rotation)}\nCONF\nlogrotate -d {conf} 2>&1 | grep -E 'considering|needs? rotating|error' | paste - - | tail -n 40",
     )
-    suffix = "1" if rotation.delay else "1.gz"
+    compare = 'cmp "$f.1" /root/logs-before/"$f"' if rotation.delay else 'zcat "$f.1.gz" | cmp - /root/logs-before/"$f"'
     check = Block(
         "check",
-        "I compare every rotated log with my copy, and the report's numbers with the list.",
-        f'cd {base} && for f in */*.log; do if [ -s "$f" ]; then cmp "$f" /root/logs-before/"$f" && echo "$f kept"; '
-        f'else zcat -f "$f.{suffix}" | cmp - /root/logs-before/"$f" && echo "$f rotated"; fi; done\n'
+        "What differs from my copy may only be the logs that were rotated, and those have to be whole. Then the report's numbers against the list.",
+        f"cd {base} && diff -rq /root/logs-before . || true\n"
+        f'for f in */*.log; do [ -s "$f" ] || {{ {compare} && echo "$f rotated whole"; }}; done\n'
         + (
-            "jq '[.incidents[].failed_requests] | add' /app/report.json; tail -n +2 /app/failed.csv | wc -l; jq '.clock' /app/report.json"
+            "tail -n +2 /app/failed.csv | cut -d, -f4 | sort | uniq -c; grep -E 'failed_requests|host|offset' /app/report.json"
             if scale.hard
-            else "jq '.failed_requests, (.customers | length)' /app/report.json; tail -n +2 /app/failed.csv | wc -l"
+            else "tail -n +2 /app/failed.csv | wc -l; grep failed_requests /app/report.json"
         ),
     )
     return (
@@ -1357,11 +1369,12 @@ def generate(rng: np.random.Generator, difficulty: str) -> Instance:
         The logs; the truth for the tests; the solution and its mistakes.
     """
     scale = SCALES[difficulty]
+    dice = Random(rng.bytes(16))  # numpy's needs ten times as long for a single number
     while True:
-        site, traffic = draw(rng, scale)
+        site, traffic = draw(dice, scale)
         files = log_files(site, scale, traffic)
         sizes = [len(data) for path, data in files.items() if path.endswith(".log")]
-        rotation = draw_rotation(rng, sizes)
+        rotation = draw_rotation(dice, sizes)
         if limit_is_clear(rotation, sizes):
             break
     blocks = solution_blocks(site, scale, traffic, rotation)

@@ -65,9 +65,9 @@ class Ledger:
         return text
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ledger():
-    """A connection to a copy of the agent's database."""
+    """A connection to a copy of the agent's database; a test that passes leaves it as it was."""
     with nobody.folder() as folder:
         for suffix in ("", "-wal", "-journal"):
             part = APP / f"ledger.db{suffix}"
@@ -82,7 +82,7 @@ def ledger():
                 nobody.kill_all()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pristine():
     """The ledger as it was delivered."""
     connection = sqlite3.connect(":memory:", isolation_level=None)

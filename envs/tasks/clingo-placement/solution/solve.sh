@@ -7,18 +7,9 @@ cat place.lp instance.lp
 head -5 placement.old.csv
 
 # I want to see the overload with my own arithmetic before I touch the program: memory per host in the old plan against its size.
-python3 - <<'PY'
-import csv, re
-text = open("instance.lp").read()
-host = {a.split(",")[0]: int(a.split(",")[1]) for a in re.findall(r"host\(([^)]*)\)", text)}
-need = {a.split(",")[0]: int(a.split(",")[1]) for a in re.findall(r"service\(([^)]*)\)", text)}
-load = {}
-for row in csv.DictReader(open("placement.old.csv")):
-    load.setdefault(row["host"], []).append((row["service"], need[row["service"]]))
-for h, items in load.items():
-    total = sum(m for _, m in items)
-    print(h, "needs", total, "of", host[h], "OVERLOADED" if total > host[h] else "ok", items)
-PY
+awk -F'[(,)]' 'FNR == NR { if ($1 == "host") size[$2] = $3; if ($1 == "service") need[$2] = $3; next }
+  FNR > 1 { split($0, r, ","); load[r[3]] += need[r[1]]; who[r[3]] = who[r[3]] " " r[1] ":" need[r[1]] }
+  END { for (h in load) print h, "needs", load[h], "of", size[h], (load[h] > size[h] ? "OVERLOADED" : "ok"), who[h] }' instance.lp placement.old.csv | sort
 
 # One host carries too much, and exactly where two services need the same amount of memory. An aggregate in clingo works on a set of tuples, so equal tuples count once. A tiny program shows it.
 printf 'x(a,8). x(b,8). collapsed(T) :- T = #sum { M : x(S,M) }. each(T) :- T = #sum { M,S : x(S,M) }.\n' > /tmp/set.lp

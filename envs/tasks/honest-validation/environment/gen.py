@@ -19,7 +19,7 @@ def pumps(rnd, count, per_pump, shift, prefix):
         hidden = rnd.gauss(0, 1.0)
         for _ in range(per_pump):
             load, vib, heat, iron = (rnd.gauss(shift * k, 1) for k in (0.9, -0.6, 0.6, 0.0))
-            logit = 3.0 * load * vib + 1.6 * (heat * heat - 1) + 1.1 * iron + hidden - 0.3
+            logit = 6.0 * load * vib + 3.2 * (heat * heat - 1) + 2.2 * iron + hidden - 0.6
             label = 1 if rnd.random() < 1 / (1 + math.exp(-logit)) else 0
             ticket = rnd.randint(40, 600) if label and rnd.random() < 0.95 else (rnd.randint(20, 90) if rnd.random() < 0.04 else 0)
             row = [1480 + 14 * finger[0] + rnd.gauss(0, 0.6), 220 + 25 * finger[1] + rnd.gauss(0, 1.5),
@@ -35,9 +35,9 @@ def make(seed):
     Holdout windows come from other, more worn pumps; their tickets are not written yet.
     """
     rnd = random.Random(seed)
-    train = list(pumps(rnd, 64, 30, 0.0, "P"))
+    train = list(pumps(rnd, 48, 12, 0.0, "P"))
     rnd.shuffle(train)
-    hold = [(p, v[:-1] + [0], y) for p, v, y in pumps(rnd, 40, 25, 1.0, "Q")]
+    hold = [(p, v[:-1] + [0], y) for p, v, y in pumps(rnd, 24, 12, 1.0, "Q")]
     rnd.shuffle(hold)
     return ([("t%04d" % n, *r) for n, r in enumerate(train)], [("h%04d" % n, *r) for n, r in enumerate(hold)])
 

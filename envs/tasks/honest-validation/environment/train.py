@@ -8,9 +8,9 @@ import numpy as np
 
 import net
 
-EPOCHS = 400
-HIDDEN = 16
-RATE = 0.35
+EPOCHS = 100
+HIDDEN = 12
+RATE = 0.5
 MOMENTUM = 0.9
 L2 = 2e-3
 
@@ -41,7 +41,7 @@ def main():
     args = parser.parse_args()
 
     pumps, X, y = read(args.data)
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(abs(hash((args.data, args.seed))))
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     order = rng.permutation(len(y))
     cut = len(y) // 4
@@ -54,7 +54,7 @@ def main():
         for k in params:
             speed[k] = MOMENTUM * speed[k] - RATE * grads[k]
             params[k] += speed[k]
-        if epoch % 100 == 0:
+        if epoch % 25 == 0:
             print("epoch", epoch, "loss", round(loss, 4))
 
     score = net.forward(params, X[val])[1]

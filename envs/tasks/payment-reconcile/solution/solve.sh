@@ -15,8 +15,7 @@ head -n 8 data/bank/north-2026-01.csv; tail -n 6 data/bank/north-2026-01.csv
 iconv -f cp1252 -t utf-8 data/bank/south-2026-01.csv | sed -n 1,9p; iconv -f cp1252 -t utf-8 data/bank/south-2026-01.csv | tail -n 7
 
 # The card events: types, currencies, forms of the amount, and lines that are no JSON.
-jq -R -r 'fromjson? | [.type, .currency, (.amount | type)] | @tsv' data/card/events.jsonl | sort | uniq -c
-jq -R 'fromjson? // "broken"' data/card/events.jsonl | grep -c '^"broken"' || true
+jq -R -r '(fromjson? // "no JSON") | if type == "object" then [.type, .currency, (.amount | type)] | @tsv else . end' data/card/events.jsonl | sort | uniq -c
 grep -o '"at": "[^"]*"' data/card/events.jsonl | sed 's/.*T..:..:..//' | sort | uniq -c
 
 # Now I can write it. Money goes through Decimal and regular expressions, never through a float; JSON numbers are read as Decimal too.
@@ -39,6 +38,12 @@ AMOUNT = {
 }
 
 
+DAY = {
+    "north": re.compile(r"(?P<y>[0-9]{4})-(?P<m>[0-9]{2})-(?P<d>[0-9]{2})"),
+    "south": re.compile(r"(?P<d>[0-9]{2})\.(?P<m>[0-9]{2})\.(?P<y>[0-9]{4})"),
+}
+
+
 class Unreadable(Exception):
     pass
 
@@ -53,6 +58,12 @@ def bank_cents(bank, text):
     need(m)
     cents = int(re.sub("[.,]", "", m[2]))
     return -cents if "-" in (m[1], m[3]) else cents
+
+
+def bank_day(bank, text):
+    m = DAY[bank].fullmatch(text.strip())
+    need(m)
+    return datetime.date(*(int(m[k]) for k in "ymd")).isoformat()
 
 
 def bank_rows(bank, path):
@@ -71,15 +82,12 @@ def bank_rows(bank, path):
             need(len(row) == len(index))
             if bank == "north":
                 day, amount, currency, memo, ident = (row[index[n]] for n in ("Booking date", "Amount", "Currency", "Text", "Transaction id"))
-                form = "%Y-%m-%d"
             else:
                 day, memo, amount, currency, ident = (row[index[n]] for n in ("Buchungstag", "Verwendungszweck", "Betrag", "Währung", "Umsatz-Nr."))
-                form = "%d.%m.%Y"
             need(ident.strip())
             if currency.upper() != "EUR":
                 continue
-            day = datetime.datetime.strptime(day.strip(), form).date()
-            yield ident.strip(), day.isoformat(), bank_cents(bank, amount), memo
+            yield ident.strip(), bank_day(bank, day), bank_cents(bank, amount), memo
         except (Unreadable, ValueError):
             yield None
 
@@ -166,16 +174,17 @@ chmod 755 /app/reconcile
 # A run from another directory, as it will be used.
 cd / && /app/reconcile /app/data /app/out && cd /app
 sqlite3 out/result.db "SELECT source, count(*), sum(cents), sum(invoice IS NULL) FROM payments GROUP BY source; SELECT state, count(*), sum(due_cents), sum(paid_cents) FROM invoices GROUP BY state"
-jq -c '.states, .unmatched, .rejected, .owing[:3]' out/report.json
+head -n 18 out/report.json
 
-# I check with independent means: distinct card ids by jq, the sums between the two tables, and the texts that were left unmatched though they hold INV.
-jq -R -r 'fromjson? | select(.type == "charge" or .type == "refund") | select(((.currency // "") | ascii_downcase) == "eur" and .amount != null and .memo != null and .at != null and .id != null) | .id' data/card/events.jsonl | sort -u | wc -l
+# I check with independent means: distinct card ids by jq, the sums between the two tables, and the texts that were left unmatched though they may hold INV.
+jq -R -r 'fromjson? | select(.type == "charge" or .type == "refund") | select(((.currency // "") | ascii_downcase) == "eur" and .amount != null and .memo != null and .at != null and .id != null) | [.id, .memo] | @tsv' data/card/events.jsonl > /tmp/cards.tsv
+cut -f 1 /tmp/cards.tsv | sort -u | wc -l
 sqlite3 out/result.db "SELECT count(*) FROM payments WHERE source = 'card'; SELECT (SELECT sum(cents) FROM payments WHERE invoice IS NOT NULL) = (SELECT sum(paid_cents) FROM invoices)"
-sqlite3 out/result.db "SELECT id FROM payments WHERE source = 'card' AND invoice IS NULL" | sed -n 1,15p | while read -r id; do grep -m 1 "$id" data/card/events.jsonl | jq -r .memo; done
+sqlite3 out/result.db "SELECT id FROM payments WHERE source = 'card' AND invoice IS NULL" | grep -F -f - /tmp/cards.tsv | cut -f 2 | sort -u
 
-# Last, the borders: an amount that a float would spoil, a mention that runs on, an OUT that holds old results, and no bank files at all.
-rm -rf /tmp/edge && mkdir -p /tmp/edge/d/bank /tmp/edge/d/card && sqlite3 data/shop.db ".backup /tmp/edge/d/shop.db"
+# Last, the borders in one run: an amount that a float would spoil, a mention that runs on, an OUT that holds old results, and no bank files at all.
+rm -rf /tmp/edge && mkdir -p /tmp/edge/d/bank /tmp/edge/d/card && cp data/shop.db /tmp/edge/d && cp -r out /tmp/edge/out
 n=$(sqlite3 data/shop.db "SELECT number FROM invoices ORDER BY id LIMIT 1")
 printf '%s\n' "{\"id\": \"a\", \"type\": \"charge\", \"amount\": 1.15, \"currency\": \"EUR\", \"memo\": \"x ${n}9\", \"at\": \"2026-03-01T00:30:00+02:00\"}" "{\"id\": \"b\", \"type\": \"charge\", \"amount\": \"0.29\", \"currency\": \"eur\", \"memo\": \"($n)\", \"at\": \"2026-03-01T00:30:00Z\"}" > /tmp/edge/d/card/events.jsonl
-/app/reconcile /tmp/edge/d /tmp/edge/out && /app/reconcile /tmp/edge/d /tmp/edge/out && sqlite3 /tmp/edge/out/result.db "SELECT * FROM payments"
+/app/reconcile /tmp/edge/d /tmp/edge/out && sqlite3 /tmp/edge/out/result.db "SELECT * FROM payments"
 rm -rf /tmp/edge

@@ -24,7 +24,7 @@ def grouped(cents, thousands, point):
     return f"{text}{point}{rest:02d}"
 
 
-def generate(folder, seed, invoices=1200):
+def generate(folder, seed, invoices=240):
     """Returns the truth: {"payments": […], "invoices": […], "report": {…}}, see RULES.md."""
     rng = random.Random(seed)
     folder = Path(folder)
