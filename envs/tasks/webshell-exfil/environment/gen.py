@@ -194,7 +194,7 @@ def build(folder):
     for _ in range(5200):
         when = begin + timedelta(seconds=rng.uniform(0, 44.5 * 3600))
         who, page = rng.choice(visitors), rng.choice(pages)
-        if START <= when and rng.random() < 0.35:
+        if START <= when and rng.random() < 0.2:
             http(when, "GET", page, who, rng.choice(agents), answer=("<html>" + "x" * rng.randrange(200, 5000)).encode())
         else:
             entry(when, f"GET {page}", 200 if rng.random() < 0.97 else 304, rng.randrange(200, 60000), who, rng.choice(agents))
@@ -295,7 +295,7 @@ def exfil(t, passphrase, salt):
 def make_disk(path, t, rng):
     """An ext2 image with live and deleted files; returns the inode number of app/data/members.csv."""
     clock = {**os.environ, "E2FSPROGS_FAKE_TIME": "1777714000", "SOURCE_DATE_EPOCH": "1777714000"}     # the same image from each build
-    subprocess.run(["mke2fs", "-q", "-t", "ext2", "-b", "1024", "-N", "256", "-m", "0", "-U", "6b1f6a52-3c1d-4a39-8a55-0d7c6d5f1e20", "-E", "hash_seed=6b1f6a52-3c1d-4a39-8a55-0d7c6d5f1e21", str(path), "6144"], check=True, env=clock, stderr=subprocess.DEVNULL)
+    subprocess.run(["mke2fs", "-q", "-t", "ext2", "-b", "1024", "-N", "256", "-m", "0", "-U", "6b1f6a52-3c1d-4a39-8a55-0d7c6d5f1e20", "-E", "hash_seed=6b1f6a52-3c1d-4a39-8a55-0d7c6d5f1e21", str(path), "1024"], check=True, env=clock, stderr=subprocess.DEVNULL)
     live = random.Random(SEED + 2)
     members = ("\n".join(people(live)) + "\n").encode()
     files = {

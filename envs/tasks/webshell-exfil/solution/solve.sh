@@ -53,7 +53,7 @@ EOF
 python3 /tmp/streams.py /evidence/net/eth0.pcap /tmp/streams && ls /tmp/streams | wc -l
 
 # The intruder's requests in the order of time: the last upload is the shell, and it is packed.
-cd /tmp/streams && grep -l -a 'X-Forwarded-For: .*198\.51\.100\.203' * | while read -r f; do echo "$(date -u -d @"${f%%_*}" +%FT%TZ) $(head -n 1 "$f" | tr -d '\r')"; done
+cd /tmp/streams && awk 'FNR == 1 { split(FILENAME, t, "_"); sub(/\r$/, ""); print strftime("%FT%TZ", t[1], 1), $0; nextfile }' $(grep -l -a 'X-Forwarded-For: .*198\.51\.100\.203' *)
 f=$(grep -l -a 'filename="logo.gif.php"' *) && grep -a -o '<?php.*?>' "$f" && cd /app
 
 # base64 turned round, then raw deflate: I unpack it and read how the commands are hidden.
@@ -117,5 +117,5 @@ EOF
 
 # A last look: sizes must agree with what the shell printed to the intruder, and the report with the files.
 wc -c /app/recovered/dropper.sh /app/recovered/stolen/data/*; tail -n 2 /app/recovered/stolen/data/members.csv
-python3 -m json.tool /app/report.json; (cd /app/recovered && sha256sum dropper.sh; cd stolen && sha256sum data/*)
+cat /app/report.json; echo; (cd /app/recovered && sha256sum dropper.sh; cd stolen && sha256sum data/*)
 cut -d, -f4 /app/recovered/stolen/data/members.csv | sed 1d | tr A-Z a-z | sort -u | wc -l

@@ -54,6 +54,7 @@ size_t tlz_pack(const unsigned char *in, size_t n, unsigned char *out, int level
 {
     unsigned char *start = out;
     int depth = 1 << level;
+    uint32_t sum = tlz_adler(in, n);
     size_t pos = 0, anchor = 0, len, dist = 0, other;
     int i;
 
@@ -80,6 +81,6 @@ size_t tlz_pack(const unsigned char *in, size_t n, unsigned char *out, int level
     if (anchor < n)
         out = put_seq(out, in + anchor, n - anchor, 0, 0);
     for (i = 0; i < 4; i++)
-        *out++ = tlz_adler(in, n) >> (8 * i);
+        *out++ = sum >> (8 * i);
     return out - start;
 }
