@@ -1,9 +1,9 @@
-/* Linked with -Wl,--wrap around the library under test: what POSIX allows a
- * condition variable and a scheduler to do, but what they seldom do.
- * Waits return for no reason, signal wakes any one of the waiters, and
- * threads give up the processor around every lock.
+/* Part of stub.c, and linked with linesum, with -Wl,--wrap around the library
+ * under test: what POSIX allows a condition variable and a scheduler to do, but
+ * what they seldom do. Waits return for no reason, signal wakes any one of the
+ * waiters, and threads give up the processor around every lock.
  *
- * The library is compiled with -fsanitize=thread but not linked with its run
+ * The agent's code is compiled with -fsanitize=thread but not linked with its run
  * time: the hooks at the end of this file stand in for it, and give up the
  * processor between a load and the store that follows. */
 #define _GNU_SOURCE
@@ -26,8 +26,12 @@ struct waiter {
 
 static struct waiter *waiters;
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
-static unsigned chaos_state;
-int chaos_on;
+#ifndef SELDOM
+#define SELDOM 1        /* how much less often around loads and stores */
+#endif
+
+static unsigned chaos_state = 1;
+static int chaos_on = 1;
 
 void chaos_seed(unsigned seed)
 {
@@ -37,7 +41,7 @@ void chaos_seed(unsigned seed)
 
 static unsigned roll(unsigned sides)
 {
-    unsigned x = __atomic_add_fetch(&chaos_state, 0x9e3779b9u, __ATOMIC_RELAXED);
+    unsigned x = chaos_state += 0x9e3779b9u;    /* two threads at once: no harm */
     x ^= x >> 16;
     x *= 0x7feb352du;
     x ^= x >> 15;
@@ -170,7 +174,7 @@ int __wrap_pthread_cond_destroy(pthread_cond_t *c)
 
 static void before_load(void)
 {
-    if (chaos_on && roll(16) == 0)
+    if (chaos_on && roll(16 * SELDOM) == 0)
         sched_yield();
 }
 
@@ -178,11 +182,11 @@ static void before_store(void)
 {
     if (!chaos_on)
         return;
-    unsigned n = roll(32);
+    unsigned n = roll(32 * SELDOM);
     if (n < 4)
         sched_yield();
-    else if (n == 5) {
-        struct timespec t = { 0, 10000 };
+    else if (n < 7) {
+        struct timespec t = { 0, 60000 };
         nanosleep(&t, NULL);
     }
 }
@@ -204,25 +208,31 @@ void __tsan_write_range(void *a, unsigned long n) { (void)a; (void)n; before_sto
     void __tsan_volatile_write##n(void *a) { (void)a; before_store(); }
 HOOKS(1) HOOKS(2) HOOKS(4) HOOKS(8) HOOKS(16)
 
-#define SC __ATOMIC_SEQ_CST
-#define RMW(bits, T, op) \
+/* Atomic operations: all of them under one lock, so that any compiler can
+ * compile this. */
+static pthread_mutex_t whole = PTHREAD_MUTEX_INITIALIZER;
+
+#define DO(what) \
+    do { __real_pthread_mutex_lock(&whole); what; __real_pthread_mutex_unlock(&whole); } while (0)
+#define RMW(bits, T, op, result) \
     T __tsan_atomic##bits##_fetch_##op(volatile T *a, T v, int o) \
-    { (void)o; before_load(); return __atomic_fetch_##op(a, v, SC); }
+    { T old; (void)o; before_load(); DO(old = *a; *a = (result)); return old; }
+#define CAS(bits, T, kind) \
+    int __tsan_atomic##bits##_compare_exchange_##kind(volatile T *a, T *e, T v, int o, int f) \
+    { T old; int same; (void)o; (void)f; before_load(); \
+      DO(old = *a; same = old == *e; if (same) *a = v); *e = old; return same; }
 #define ATOMICS(bits, T) \
     T __tsan_atomic##bits##_load(const volatile T *a, int o) \
-    { (void)o; before_load(); return __atomic_load_n(a, SC); } \
+    { T v; (void)o; before_load(); DO(v = *a); return v; } \
     void __tsan_atomic##bits##_store(volatile T *a, T v, int o) \
-    { (void)o; before_store(); __atomic_store_n(a, v, SC); } \
+    { (void)o; before_store(); DO(*a = v); } \
+    RMW(bits, T, add, old + v) RMW(bits, T, sub, old - v) RMW(bits, T, and, old & v) \
+    RMW(bits, T, or, old | v) RMW(bits, T, xor, old ^ v) RMW(bits, T, nand, ~(old & v)) \
     T __tsan_atomic##bits##_exchange(volatile T *a, T v, int o) \
-    { (void)o; before_load(); return __atomic_exchange_n(a, v, SC); } \
-    RMW(bits, T, add) RMW(bits, T, sub) RMW(bits, T, and) \
-    RMW(bits, T, or) RMW(bits, T, xor) RMW(bits, T, nand) \
-    int __tsan_atomic##bits##_compare_exchange_strong(volatile T *a, T *e, T v, int o, int f) \
-    { (void)o; (void)f; before_load(); return __atomic_compare_exchange_n(a, e, v, 0, SC, SC); } \
-    int __tsan_atomic##bits##_compare_exchange_weak(volatile T *a, T *e, T v, int o, int f) \
-    { (void)o; (void)f; before_load(); return __atomic_compare_exchange_n(a, e, v, 0, SC, SC); } \
+    { T old; (void)o; before_load(); DO(old = *a; *a = v); return old; } \
+    CAS(bits, T, strong) CAS(bits, T, weak) \
     T __tsan_atomic##bits##_compare_exchange_val(volatile T *a, T e, T v, int o, int f) \
-    { (void)o; (void)f; before_load(); __atomic_compare_exchange_n(a, &e, v, 0, SC, SC); return e; }
+    { T old; (void)o; (void)f; before_load(); DO(old = *a; if (old == e) *a = v); return old; }
 ATOMICS(8, char) ATOMICS(16, short) ATOMICS(32, int) ATOMICS(64, long)
-void __tsan_atomic_thread_fence(int o) { (void)o; __atomic_thread_fence(SC); }
+void __tsan_atomic_thread_fence(int o) { (void)o; DO(;); }
 void __tsan_atomic_signal_fence(int o) { (void)o; }

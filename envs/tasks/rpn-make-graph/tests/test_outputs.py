@@ -13,7 +13,8 @@ import nobody
 import pytest
 
 PROJECT = Path("/app/rpn")
-PRISTINE = Path(__file__).resolve().parent / "pristine"
+TESTS = Path(__file__).resolve().parent
+PRISTINE = TESTS / "pristine"
 
 Result = collections.namedtuple("Result", "returncode stdout stderr")
 
@@ -84,14 +85,20 @@ def age(tree):
             os.utime(p, ns=(s.st_atime_ns - 10**11, s.st_mtime_ns - 10**11), follow_symlinks=False)
 
 
-def calc(tree, *words):
-    return run(tree / "build/rpn", *words, timeout=10)
+EACH = 'for words; do "$0" "$words" 2>&1; echo "exit $?"; done'
+
+
+def calc(tree, *lines):
+    """What the calculator prints for each line of words, and its exit code, in one run of the shell."""
+    done = run("/bin/sh", "-c", EACH, tree / "build/rpn", *lines, timeout=10)
+    parts = re.findall(r"(.*?)exit (\d+)\n", done.stdout, re.DOTALL)
+    assert len(parts) == len(lines), done.stdout[-500:]
+    return [(text.split(), int(code)) for text, code in parts]
 
 
 def answers(tree, table):
-    for expr, want in table.items():
-        got = calc(tree, expr)
-        assert (got.returncode, got.stdout.split()) == (0, want.split()), f"{expr}: {got.stdout!r} {got.stderr!r}"
+    for (expr, want), got in zip(table.items(), calc(tree, *table)):
+        assert got == (want.split(), 0), f"{expr}: {got}"
 
 
 TABLE = {
@@ -99,6 +106,7 @@ TABLE = {
     "3 5 pow": "243", "11 4 max": "11", "4 11 max": "11", "-3 2 min": "-3", "17.5 4 mod": "1.5",
     "5 12 hyp": "13", "1 2 3": "1 2 3", "1e3 2.5e-1 *": "250",
 }
+SOME = {"11 4 max": "11", "17.5 4 mod": "1.5", "1 8 /": "0.125"}
 
 
 def clean_copy(copy):
@@ -114,190 +122,171 @@ def clean_copy(copy):
     return copy
 
 
-class Built:
-    """A copy of the project in which plain make ran; `again` puts it back into that state, at the same place."""
+GOALS = ("install", "build/rpn", "build/librpn.a", "all")
 
-    def __init__(self, folder):
-        self.tree, self._kept = clean_copy(folder / "rpn"), folder / "kept"
-        self.before = files(self.tree)
-        make(self.tree)
-        age(self.tree)
-        self._copy(self.tree, self._kept)
+
+class Made:
+    """Clean copies, each made with one goal at the same time.
+
+    `install` is made by the tools that the Makefile names; the others by quick-cc, which is gcc by way of tcc, and notes its
+    calls. All but `all` have a slow generator, `build/rpn` and `build/librpn.a` a slow archiver too.
+    """
+
+    def __init__(self, base):
+        self.base, self.quick = base, base / "quick-cc"
+        nobody.write(self.quick, (TESTS / "quick-cc").read_bytes(), 0o755)
+        for name, wait in (("quick-ar", ""), ("slow-ar", "sleep 0.1\n")):
+            nobody.write(base / name, f'#!/bin/sh\necho "ar $*" >> {self.quick}.log\n{wait}exec /usr/bin/ar "$@"\n', 0o755)
+        self.tools, slow = (f"CC={self.quick}", f"AR={base}/quick-ar"), (f"CC={self.quick}", f"AR={base}/slow-ar")
+        self.trees = {goal: clean_copy(base / f"rpn{i}") for i, goal in enumerate(GOALS)}
+        self.before = files(self.trees["all"])
+        for goal in GOALS[:3]:
+            script = self.trees[goal] / "tools/genops.awk"
+            nobody.write(script, 'BEGIN { system("sleep 0.1") }\n' + text_of(script))
+        self.installed = base / "installed"
+        calls = [(self.trees["install"], "-j8", "install", f"PREFIX={self.installed}"), *((self.trees[goal], "-j8", *slow, goal) for goal in GOALS[1:3])]
+        self.done = dict(zip(GOALS, make_all([*calls, (self.trees["all"], *self.tools)])))
+        self.log = text_of(f"{self.quick}.log") if (base / "quick-cc.log").exists() else ""
+        age(self.trees["all"])
+        self.kept = base / "kept"
+        self._copy(self.trees["all"], self.kept)
+
+    def tree(self, goal):
+        """The tree in which make made that goal."""
+        code, text = self.done[goal]
+        assert code == 0, f"make {goal} failed:\n{text[-4000:]}"
+        return self.trees[goal]
 
     def again(self):
+        """The tree of plain make as it was when that had ended."""
+        tree = self.tree("all")
         with nobody.as_nobody():
-            shutil.rmtree(self.tree)
-        self._copy(self._kept, self.tree)
-        return self.tree
+            shutil.rmtree(tree)
+        self._copy(self.kept, tree)
+        return tree
+
+    def make(self, *args):
+        """make with the quick tools in the tree of plain make."""
+        return make(self.trees["all"], *self.tools, *args)
 
     def _copy(self, source, target):
-        assert run("/bin/cp", "-a", source, target).returncode == 0
+        with nobody.as_nobody():
+            shutil.copytree(source, target, symlinks=True)
 
 
 @pytest.fixture(scope="module")
-def once():
-    with nobody.folder() as folder:
-        yield Built(folder)
+def made():
+    with nobody.folder() as base:
+        yield Made(base)
 
 
 @pytest.fixture
-def built(once):
-    return once.again()
+def built(made):
+    return made.again()
 
 
-GOALS = ("build/rpn", "build/librpn.a", "check")
-
-
-@pytest.fixture(scope="module")
-def from_clean():
-    """Clean copies, each made with one goal at the same time: three with a slow generator and archiver, one installed."""
-    with nobody.folder() as base:
-        slow_ar = base / "slow-ar"
-        nobody.write(slow_ar, '#!/bin/sh\nsleep 0.3\nexec /usr/bin/ar "$@"\n', 0o755)
-        calls = {goal: (clean_copy(base / f"rpn{i}"), "-j8", f"AR={slow_ar}", goal) for i, goal in enumerate(GOALS)}
-        for tree, *_ in calls.values():
-            script = tree / "tools/genops.awk"
-            nobody.write(script, 'BEGIN { system("sleep 0.3") }\n' + text_of(script))
-        calls["install"] = (clean_copy(base / "rpn"), "install", f"PREFIX={base}/inst")
-        yield base, {goal: (tree, *done) for (goal, (tree, *_)), done in zip(calls.items(), make_all(calls.values()))}
-
-
-def made(from_clean, goal):
-    """The tree in which make made that goal."""
-    tree, code, text = from_clean[1][goal]
-    assert code == 0, f"make {goal} failed:\n{text[-4000:]}"
-    return tree
-
-
-@pytest.fixture(scope="module")
-def installed(from_clean):
-    """The installed files alone; the project that they came from is gone."""
+@pytest.fixture
+def installed(made):
+    """The files alone that the Makefile's own tools made and installed; the project that they came from is gone."""
+    tree, aside = made.tree("install"), made.base / "aside"
     with nobody.as_nobody():
-        shutil.rmtree(made(from_clean, "install"))
-    return from_clean[0] / "inst"
+        tree.rename(aside)
+    yield made.installed
+    with nobody.as_nobody():
+        aside.rename(tree)
 
 
-def wrappers(folder):
-    """A compiler and an archiver that note their arguments."""
-    log = folder / "tools.log"
-    for name in ("cc", "ar"):
-        real = "/usr/bin/gcc" if name == "cc" else "/usr/bin/ar"
-        nobody.write(folder / name, f'#!/bin/sh\necho "{name} $*" >> {log}\nexec {real} "$@"\n', 0o755)
-    nobody.write(log, "")
-    return log
-
-
-@pytest.fixture(scope="module")
-def logged():
-    """A copy made with a compiler and an archiver of ours, what make has to be told of them, and their log."""
-    with nobody.folder() as folder:
-        tree, log = clean_copy(folder / "rpn"), wrappers(folder)
-        tools = (f"CC={folder}/cc", f"AR={folder}/ar")
-        make(tree, *tools)
-        yield tree, tools, log, text_of(log)
-
-
-def test_clean_build_and_right_results(built):
+def test_clean_build_and_right_results(made):
     """1, 2: make from a clean tree succeeds, and every word computes what ops.def says."""
-    tree = built
+    tree = made.tree("install")
     for name in ("build/rpn", "build/librpn.a"):
         assert (tree / name).is_file(), name
     assert nobody.read(tree / "build/rpn")[:4] == b"\x7fELF"
     words = [line.split()[0] for line in text_of(tree / "ops.def").splitlines() if line.strip() and line[0] != "#"]
-    assert calc(tree, "--words").stdout.split() == words
-    answers(tree, TABLE)
-    assert [calc(tree, e).returncode for e in ("1 foo", "1 +", "0 " * 65, "0 " * 64)] == [2, 3, 4, 0]
+    answers(tree, {"--words": " ".join(words), **TABLE})
+    assert [code for _, code in calc(tree, "1 foo", "1 +", "0 " * 65, "0 " * 64)] == [2, 3, 4, 0]
 
 
-def test_make_check_passes(built):
+def test_make_check_passes(made, built):
     """2: make check passes with the original tests, and fails when a result is wrong."""
-    out = make(built, "check")
+    out = make(made.tree("install"), "check")
     assert "0 failed" in out and out.count("ok ") >= 10, out[-800:]
     append(built / "tests/cases", "5|1 1 +\n")
-    assert run("/usr/bin/make", "check", cwd=built).returncode != 0
+    assert run("/usr/bin/make", *made.tools, "check", cwd=built).returncode != 0
 
 
 @pytest.mark.parametrize("goal", GOALS)
-def test_parallel_and_single_targets_with_a_slow_generator(from_clean, goal):
+def test_parallel_and_single_targets_with_a_slow_generator(made, goal):
     """1: -j8 and single targets from a clean tree wait for the generated header, the folder and the archive."""
-    tree = made(from_clean, goal)
+    tree = made.again() if goal == "all" else made.tree(goal)
     if goal == "build/librpn.a":
-        make(tree, "-j8", "build/rpn")
-    answers(tree, TABLE)
+        make(tree, "-j8", *made.tools, "check")
+    answers(tree, SOME)
 
 
-def test_products_stay_under_build_and_clean_removes_them(once, built):
+def test_products_stay_under_build_and_clean_removes_them(made, built):
     """1: all that is built lies under build/, and make clean removes it."""
-    new = files(built) - once.before
+    new = files(built) - made.before
     assert new and all(n.startswith("build/") for n in new), sorted(new)
-    assert not (once.before - files(built))
+    assert not (made.before - files(built))
     make(built, "clean")
-    assert files(built) == once.before
+    assert files(built) == made.before
 
 
-def test_second_make_does_nothing(logged):
+def test_second_make_does_nothing(made, built):
     """3, 4: a second make runs neither compiler nor archiver; CC and AR are honoured."""
-    tree, tools, log, text = logged
-    assert text.count(" -c ") + text.count(" -c\n") >= 5 and "ar " in text, text
-    nobody.write(log, "")
-    times = {p: p.stat().st_mtime_ns for p in tree.rglob("*") if p.is_file()}
-    make(tree, *tools)
-    assert text_of(log) == ""
-    assert times == {p: p.stat().st_mtime_ns for p in tree.rglob("*") if p.is_file()}
+    assert made.log.count(" -c ") + made.log.count(" -c\n") >= 11 and "ar " in made.log, made.log
+    nobody.write(f"{made.quick}.log", "")
+    times = {p: p.stat().st_mtime_ns for p in built.rglob("*") if p.is_file()}
+    made.make()
+    assert text_of(f"{made.quick}.log") == ""
+    assert times == {p: p.stat().st_mtime_ns for p in built.rglob("*") if p.is_file()}
 
 
-def test_warning_flags_stay(logged, built):
+def test_warning_flags_stay(made, built):
     """4: each compilation has -Wall -Wextra -Werror and switches nothing off, in flags or in sources."""
-    tree, _, _, text = logged
-    compiled = [line for line in text.splitlines() if re.search(r"\.c\b", line)]
-    assert len(compiled) >= 5, compiled
+    compiled = [line for line in made.log.splitlines() if re.search(r"\.c\b", line)]
+    assert len(compiled) >= 11, compiled
     for line in compiled:
         words = line.split()
         assert {"-Wall", "-Wextra", "-Werror"} <= set(words), line
         assert not [w for w in words if w.startswith("-Wno-") or w in ("-w", "-fpermissive", "-isystem")], line
-    for p in [*tree.glob("src/*"), *tree.glob("include/**/*.h"), *tree.glob("build/*.h")]:
+    for p in [*built.glob("src/*"), *built.glob("include/**/*.h"), *built.glob("build/*.h")]:
         assert "pragma" not in text_of(p).lower().replace("pragma once", ""), p
     # The strictness is real: a new warning stops the build.
     append(built / "src/lex.c", "\nstatic int unused_here(void) { return 1; }\n")
     assert run("/usr/bin/make", cwd=built).returncode != 0
 
 
-def test_new_word_reaches_the_program(built):
+def test_new_word_reaches_the_program(made, built):
     """3: a change of ops.def, then of the generator, followed by plain make, rebuilds all that depends on it."""
-    answers(built, TABLE)
     append(built / "ops.def", "cube  1  a * a * a\navg   2  (a + b) / 2\n")
-    make(built)
-    assert calc(built, "--words").stdout.split()[-2:] == ["cube", "avg"]
-    answers(built, {**TABLE, "3 cube": "27", "1 2 avg": "1.5"})
+    made.make()
+    assert calc(built, "--words")[0][0][-2:] == ["cube", "avg"]
+    answers(built, {**SOME, "3 cube": "27", "1 2 avg": "1.5"})
     age(built)
     edit(built / "tools/genops.awk", "return %s;", "return 1000 + (%s);")
-    make(built)
+    made.make()
     answers(built, {"3 cube": "1027", "2 2 +": "1004"})
 
 
-def test_header_change_reaches_library_and_program(built):
+def test_header_change_reaches_library_and_program(made, built):
     """3: a change of a public header rebuilds library and program alike."""
-    header = built / "include/rpn/limits.h"
-    edit(header, r"(define\s+RPN_STACK_MAX\s+)64", r"\g<1>7")
-    make(built)
-    assert calc(built, "--limits").stdout.split() == ["program", "7", "library", "7"]
-    assert calc(built, "1 2 3 4 5 6 7").returncode == 0
-    assert calc(built, "1 2 3 4 5 6 7 8").returncode == 4
-    age(built)
-    edit(header, r"(define\s+RPN_STACK_MAX\s+)7", r"\g<1>70")
-    make(built, "build/rpn")
-    assert calc(built, "--limits").stdout.split() == ["program", "70", "library", "70"]
+    edit(built / "include/rpn/limits.h", r"(define\s+RPN_STACK_MAX\s+)64", r"\g<1>7")
+    made.make()
+    answers(built, {"--limits": "program 7 library 7", "1 2 3 4 5 6 7": "1 2 3 4 5 6 7"})
+    assert calc(built, "1 2 3 4 5 6 7 8")[0][1] == 4
 
 
-def test_library_source_change_reaches_program(built):
-    """3: a change of one library source is archived and linked into the program."""
+def test_source_change_reaches_the_program(made, built):
+    """3: a change of one library source is archived and linked into the program, also where that alone is asked for."""
     edit(built / "src/stack.c", "return RPN_STACK_MAX;", "return 4711;")
-    make(built)
-    assert calc(built, "--limits").stdout.split() == ["program", "64", "library", "4711"]
+    made.make("build/rpn")
+    answers(built, {"--limits": "program 64 library 4711"})
     age(built)
     edit(built / "src/main.c", "%.10g", "<%.3g>")
-    make(built)
-    assert calc(built, "1 3 /").stdout.split() == ["<0.333>"]
+    made.make()
+    answers(built, {"1 3 /": "<0.333>"})
 
 
 USER = """
@@ -314,27 +303,29 @@ int main(void)
 """
 
 
-@pytest.mark.parametrize("order", ["rpn", "limits rpn rpn", "rpn limits limits"])
-def test_installed_library_serves_other_programs(installed, order):
+ORDERS = ("rpn", "limits rpn rpn", "rpn limits limits")
+
+
+def test_installed_library_serves_other_programs(made, installed):
     """5, 6: an installed copy is all that a foreign program needs, whatever the order of its includes."""
-    where = installed
     for name in ("bin/rpn", "lib/librpn.a", "lib/pkgconfig/rpn.pc", "include/rpn/rpn.h"):
-        assert (where / name).is_file(), name
-    folder = where.parent
-    nobody.write(folder / "user.c", "".join(f"#include <rpn/{h}.h>\n" for h in order.split()) + USER)
-    env = {"PKG_CONFIG_LIBDIR": str(where / "lib/pkgconfig")}
+        assert (installed / name).is_file(), name
+    env = {"PKG_CONFIG_LIBDIR": str(installed / "lib/pkgconfig")}
     flags = run("/usr/bin/pkg-config", "--static", "--cflags", "--libs", "rpn", env=env)
     assert flags.returncode == 0, flags.stderr
-    done = run("/usr/bin/gcc", "user.c", "-o", "user", *flags.stdout.split(), cwd=folder)
-    assert done.returncode == 0, done.stderr
-    assert run(folder / "user").stdout.split() == ["6", "1"]
-    assert run(where / "bin/rpn", "5 12 hyp").stdout.split() == ["13"]
+    folder = installed.parent
+    for order in ORDERS:
+        nobody.write(folder / "user.c", "".join(f"#include <rpn/{h}.h>\n" for h in order.split()) + USER)
+        done = run(made.quick, "user.c", "-o", "user", *flags.stdout.split(), cwd=folder)
+        assert done.returncode == 0, f"includes of {order}: {done.stderr}"
+        assert run(folder / "user").stdout.split() == ["6", "1"]
+    assert run(installed / "bin/rpn", "5 12 hyp").stdout.split() == ["13"]
 
 
-def test_destdir_is_only_a_staging_folder(built):
+def test_destdir_is_only_a_staging_folder(made, built):
     """6: with DESTDIR the files land in the staging folder and rpn.pc speaks of PREFIX alone, also after an earlier make."""
     stage = built.parent / "stage"
-    make(built, "install", "PREFIX=/opt/calc-tools", f"DESTDIR={stage}")
+    made.make("install", "PREFIX=/opt/calc-tools", f"DESTDIR={stage}")
     assert not Path("/opt/calc-tools").exists()
     root = stage / "opt/calc-tools"
     for name in ("bin/rpn", "lib/librpn.a", "lib/pkgconfig/rpn.pc", "include/rpn/rpn.h"):

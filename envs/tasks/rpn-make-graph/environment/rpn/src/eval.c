@@ -26,3 +26,8 @@ enum rpn_status rpn_word(struct rpn_stack *s, const char *word)
         return RPN_UNKNOWN;
     return rpn_push(s, v);
 }
+
+const char *rpn_word_name(size_t i)
+{
+    return i < RPN_OPS ? rpn_ops[i].name : NULL;
+}
