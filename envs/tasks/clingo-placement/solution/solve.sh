@@ -11,7 +11,7 @@ awk -F'[(,)]' 'FNR == NR { if ($1 == "host") size[$2] = $3; if ($1 == "service")
   FNR > 1 { split($0, r, ","); load[r[3]] += need[r[1]]; who[r[3]] = who[r[3]] " " r[1] ":" need[r[1]] }
   END { for (h in load) print h, "needs", load[h], "of", size[h], (load[h] > size[h] ? "OVERLOADED" : "ok"), who[h] }' instance.lp placement.old.csv | sort
 
-# One host carries too much, and exactly where two services need the same amount of memory. An aggregate in clingo works on a set of tuples, so equal tuples count once. A tiny program shows it.
+# Four hosts carry too much, each of them where two services need the same amount of memory. An aggregate in clingo works on a set of tuples, so equal tuples count once. A tiny program shows it.
 printf 'x(a,8). x(b,8). collapsed(T) :- T = #sum { M : x(S,M) }. each(T) :- T = #sum { M,S : x(S,M) }.\n' > /tmp/set.lp
 clingo -V0 /tmp/set.lp || true
 

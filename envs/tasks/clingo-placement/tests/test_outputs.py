@@ -133,7 +133,7 @@ HIDDEN = {
     "one rack and single copies": Instance(
         [("h1", 8, 8, "r1", 5), ("h2", 8, 8, "r1", 6)], [("a", 5, 3, 1), ("b", 5, 3, 1)], []),
     "three copies": Instance(
-        [("h1", 8, 8, "r1", 5), ("h2", 8, 8, "r1", 6), ("h3", 8, 8, "r2", 40), ("h4", 8, 8, "r3", 50)],
+        [("h1", 8, 8, "r1", 5), ("h2", 8, 8, "r1", 6), ("h3", 8, 8, "r2", 40), ("h4", 8, 8, "r3", 50), ("h5", 8, 8, "r1", 7)],
         [("a", 3, 3, 3)], []),
     "equal prices": Instance(
         [("h1", 4, 9, "r1", 20), ("h2", 4, 9, "r2", 20), ("h3", 4, 9, "r1", 20), ("h4", 8, 9, "r2", 30)],
@@ -236,7 +236,7 @@ def test_copies_spread_over_racks(answers):
 
 
 def test_two_racks_are_enough(answers):
-    """Hidden: three copies need two racks, not three, and the third stands where it is cheapest."""
+    """Hidden: three copies need two racks, neither one nor three, and the third stands where it is cheapest."""
     check(answers, "three copies")
 
 
