@@ -179,6 +179,13 @@ def test_too_large_an_artifact_is_none(make: Make, tmp_path: Path, artifact: str
     assert env.step("exit")[1] == 0.0
 
 
+def test_what_comes_beside_too_large_an_artifact_is_delivered(make: Make, tmp_path: Path) -> None:
+    env = make(write_task(tmp_path / "t", toml=f'artifacts = ["/opt", "/app"]\n{SEPARATE}'))
+    env.reset(seed=1)
+    env.step("echo done > out.txt; truncate -s 300M /opt/large")
+    assert env.step("exit")[1] == 1.0
+
+
 @pytest.mark.parametrize("toml", [SEPARATE, "[metadata]\nprocesses_survive = false\n", ""])
 def test_who_removes_the_working_directory_earns_what_the_tests_say(make: Make, tmp_path: Path, toml: str) -> None:
     env = make(write_task(tmp_path / "t", toml=f'artifacts = ["/app"]\n{toml}'))

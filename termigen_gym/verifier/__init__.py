@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -81,10 +81,10 @@ def verify(sandbox: Sandbox, task: Task, fresh: Callable[[], AbstractContextMana
         return _in_place(sandbox, task)
     artifacts = _taken_out(sandbox, task)
     with fresh() as clean:
-        for path, archive in artifacts.items():
-            clean.put(archive, removing=[path])
+        for paths, archive in artifacts:
+            clean.put(archive, removing=paths)
         verdict = _judge(clean, task)
-    return replace(verdict, tree=hash_of(tree_of(state_of(artifacts.values()))))
+    return replace(verdict, tree=hash_of(tree_of(state_of(archive for _, archive in artifacts))))
 
 
 def plain_values(env: Mapping[str, str]) -> dict[str, str]:
@@ -98,18 +98,30 @@ def plain_values(env: Mapping[str, str]) -> dict[str, str]:
 _VARIABLE = re.compile(r"\$\{\w+(?::-([^}]*))?\}")
 
 
-def _taken_out(sandbox: Sandbox, task: Task) -> dict[str, bytes]:
-    """Kill what the agent left running, and return its artifacts by path, each an archive."""
+_Taken = list[tuple[Sequence[str], bytes]]
+
+
+def _taken_out(sandbox: Sandbox, task: Task) -> _Taken:
+    """Kill what the agent left running, and return its artifacts: paths, and an archive of what is there."""
     for hook in task.config.verifier.collect:
         sandbox.exec(["bash", "-c", hook.command], timeout_s=hook.timeout_sec, user=hook.user)
     sandbox.kill_processes()
-    found = {}
-    for artifact in task.config.artifacts_with(_ARTIFACTS):
-        try:
-            found[artifact.source] = sandbox.fetch([artifact.source], exclude=artifact.exclude)
-        except TooLarge:  # nobody can be asked to carry that: it counts as not delivered
-            found[artifact.source] = pack({})
+    wanted = task.config.artifacts_with(_ARTIFACTS)
+    found = _fetched(sandbox, [artifact.source for artifact in wanted if not artifact.exclude])
+    for artifact in wanted:
+        if artifact.exclude:
+            found += _fetched(sandbox, [artifact.source], artifact.exclude)
     return found
+
+
+def _fetched(sandbox: Sandbox, paths: Sequence[str], exclude: Sequence[str] = ()) -> _Taken:
+    """Take paths out together; where that is too much one by one, and what is too much by itself is left behind."""
+    try:
+        return [(paths, sandbox.fetch(paths, exclude=exclude))] if paths else []
+    except TooLarge:
+        if len(paths) > 1:
+            return [taken for path in paths for taken in _fetched(sandbox, [path], exclude)]
+        return [(paths, pack({}))]  # nobody can be asked to carry that: it counts as not delivered
 
 
 def _in_place(sandbox: Sandbox, task: Task) -> Verdict:

@@ -6,8 +6,10 @@ chown 0:0 / /logs && chmod go-w / /logs
 chmod -R go= /tests /logs/verifier
 echo > /logs/verifier/reward.txt  # room for the reward, should the disk be full later
 cd /tests || exit 1
+# A third of so short a run would go into collecting garbage and taking everything down.
+quickly='import gc, os, sys; gc.disable(); import pytest; code = pytest.main(sys.argv[1:]); sys.stdout.flush(); os._exit(code)'
 if env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-    /usr/bin/python3 -I -m pytest -c /dev/null --rootdir=/tests --confcutdir=/tests \
+    PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 /usr/bin/python3 -I -c "$quickly" -c /dev/null --rootdir=/tests --confcutdir=/tests \
     -p no:cacheprovider -q -rA /tests/test_outputs.py; then
   echo 1 1<> /logs/verifier/reward.txt
 else
