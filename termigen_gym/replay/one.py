@@ -70,7 +70,7 @@ def open_env(episode: Episode, sandbox: str = "auto") -> TextEnv:
 
     Args:
         episode: of a task that is known here.
-        sandbox: the engine.
+        sandbox: the engine; "auto" takes the one that the record names.
 
     Raises:
         StoreError: the recorded arguments are none that an environment takes. TaskError: there is no such task.
@@ -82,6 +82,8 @@ def open_env(episode: Episode, sandbox: str = "auto") -> TextEnv:
     try:
         given: Any = (episode.env_spec or {}).get("kwargs", {})
         deciding = {key: given[key] for key in _DECIDING if key in given}
+        if sandbox == "auto":
+            sandbox = str(given.get("sandbox", sandbox))
         return make(id, sandbox=sandbox, max_steps=max_steps, warm_resets=False, **deciding)
     except (TypeError, ValueError) as error:
         raise StoreError(f"episode {episode.id}: env_spec: expected arguments of an environment: {error}") from None

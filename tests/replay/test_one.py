@@ -256,3 +256,15 @@ def test_a_record_does_not_say_which_code_runs(recorded: Recorded, replayed: Rep
     }
     assert replayed(replace(episode, env_spec=evil)).ok
     assert not (tmp_path / "made").exists()
+
+
+def test_the_engine_of_the_record_is_taken_unless_another_is_asked_for(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    episode = recorded("exit")
+    asked: list[str] = []
+    monkeypatch.setattr("termigen_gym.replay.one.make", lambda id, sandbox, **kwargs: asked.append(sandbox))
+    for sandbox in ("auto", "docker"):
+        open_env(episode, sandbox)
+    assert asked == [(episode.env_spec or {})["kwargs"]["sandbox"], "docker"]
+    assert asked[0] in ("docker", "bubblewrap")
