@@ -13,11 +13,11 @@ import nobody
 import pytest
 
 REPO = Path("/app/tlz")
-TREE = "e2ca13bfcfd8e55c29834e6d22bba569cb801821"  # of v2.1
-TIP = "bfb78e4fbeca3fae61a7180e0f94db9d9030b6a1"
+TREE = "232eaf0aba4f3ccdd0bec3c5e5a489525409d388"  # of v2.1
+TIP = "25522c3583244345106343ca9ed6d75ff45fea84"
 TAGS = {
     "v1.4": "520c6025b957f6af909f72703eab01a0ce26cd5d",
-    "v2.0": "d23300414b3bd41fecd5f89c6d063662a4dc82c0",
+    "v2.0": "ddaafc33b1355c1f62e90aaae08fc8a4b90e322c",
     "v2.1": TIP,
 }
 FIRST_BAD = "df22dd3735257ccc292406dd5346ea6540b2c345"
