@@ -21,7 +21,7 @@ cat > /tmp/check.sh <<'SH'
 rm -rf /tmp/check && mkdir /tmp/check && cp /app/*.pml /tmp/check && cd /tmp/check || return 1
 spin -a link.pml > spin.log 2>&1 && tcc -w -o pan pan.c || { cat spin.log; return 1; }
 for options in "$@"; do
-  echo "$options: $(./pan -w18 $options 2>&1 | grep -E '^pan:1|errors:|not completed' | tr '\n' ' ')"
+  echo "$options"; ./pan -w18 $options 2>&1 | grep -E '^pan:1|errors:|not completed'
 done
 SH
 ( . /tmp/check.sh "-N window_kept" )
@@ -39,7 +39,7 @@ sed -i 's/n = (a - base) % modulus/n = (a + modulus - base) % modulus/' sender.p
 rm -rf /tmp/more && mkdir /tmp/more && cp *.pml /tmp/more && cd /tmp/more
 sed -i -e 's/^ltl window_kept.*/ltl never_three { [] (env_window != 3 || env_arrived > 0 || env_taken < 3) }/' -e 's/ITEMS 4/ITEMS 9/; s/LOSSES 2/LOSSES 1/; s/EARLY 1/EARLY 0/; /env_window = 1;/d; s/env_window = 2; env_modulus = 3/env_window = 3; env_modulus = 8/' link.pml
 spin -a link.pml > spin.log 2>&1 && tcc -w -o pan pan.c
-for options in "-N never_three" "-a -N all_arrive"; do echo "$options: $(./pan -w18 $options 2>&1 | grep -E '^pan:1|errors:|not completed' | tr '\n' ' ')"; done; cd /app
+for options in "-N never_three" "-a -N all_arrive"; do echo "$options"; ./pan -w18 $options 2>&1 | grep -E '^pan:1|errors:|not completed'; done; cd /app
 
 # Last look: the two files, the evidence on the untouched copies, link.pml unchanged.
 cat sender.pml receiver.pml
