@@ -297,3 +297,12 @@ def running(command: str) -> int:
             except OSError:
                 continue
     return count
+
+
+def test_a_second_name_for_a_file_of_the_image_is_the_same_file(make: Make, task: Path) -> None:
+    """Git refuses to clone a repository of the image where it is another one."""
+    env = make(task)
+    env.reset(seed=1)
+    shown = env.step("ln /etc/passwd /etc/second && [ /etc/passwd -ef /etc/second ] && stat -c %h /etc/passwd")[0]
+    assert shown == "2\n"
+    assert env.step("echo more >> /etc/second; tail -n 1 /etc/passwd")[0] == "more\n"

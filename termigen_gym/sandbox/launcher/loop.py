@@ -403,8 +403,11 @@ class Launcher:
             call("setns", before.mounts, CLONE_NEWNS)
             layer = snapshots.layer(base, before.life + 1)
         os.chdir(request["layers_folder"])  # short relative layer names: mount's options end at one page
-        options = f"lowerdir={':'.join(request['layers'])},upperdir={layer}/upper,workdir={layer}/work"
-        mount("overlay", f"{base}/root", "overlay", 0, options + ("" if self._settings["root"] else ",userxattr"))
+        # With xino a file keeps its number when it is written to, though the image is on another file system than the
+        # writable layer. Without, `ln` of an image's file makes another file, and git refuses to clone. Not for a user.
+        more = "xino=on" if self._settings["root"] else "userxattr"
+        options = f"lowerdir={':'.join(request['layers'])},upperdir={layer}/upper,workdir={layer}/work,{more}"
+        mount("overlay", f"{base}/root", "overlay", 0, options)
         os.chdir("/")
         if before is None:
             furnish(open_tree(f"{base}/root"), request["folders"], request["files"])
