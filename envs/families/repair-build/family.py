@@ -1312,14 +1312,14 @@ int main(int argc, char **argv)
 
 MAKEFILE = """\
 CC = gcc
-CFLAGS = -std=c99 -O2 -g -Wall -Wextra -Werror@PIC@
+CFLAGS = -std=c99 -Wall -Wextra -Werror@PIC@
 CPPFLAGS = -Iinclude
 LDLIBS = -lm
 BUILD = build
 MODULES = util @MODULES@
 
 ifdef SANITIZE
-CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS += -g -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=address,undefined
 endif
 
@@ -1329,7 +1329,7 @@ all: $(BUILD)/@TOOL@
 
 @LINK@
 $(BUILD)/%.o: src/%.c | $(BUILD)
-\t$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+\t$(CC) $(CPPFLAGS) $(CFLAGS) -MD -c -o $@ $<
 
 @TABLE_RULES@$(BUILD):
 \tmkdir -p $@
@@ -1387,7 +1387,7 @@ awk -v dir="$tmp" '
 failed=0
 for cmd in "$tmp"/*.cmd; do
     base=${cmd%.cmd}
-    name=$(cat "$cmd")
+    read -r name < "$cmd"
     "$1" "$name" < "$base.in" > "$base.got" 2> "$base.err"
     if cmp -s "$base.out" "$base.got"; then
         echo "ok   $name"
@@ -1536,10 +1536,10 @@ def build_faults(rng: np.random.Generator, project: Project) -> list[Fault]:
             repair="/size_t capacity;/{n;s|}|};|}",
         ),
         Fault(
-            "compile", "Makefile", "\t$(CC) $(CPPFLAGS) $(CFLAGS) -MMD", "        $(CC) $(CPPFLAGS) $(CFLAGS) -MMD",
+            "compile", "Makefile", "\t$(CC) $(CPPFLAGS) $(CFLAGS) -MD", "        $(CC) $(CPPFLAGS) $(CFLAGS) -MD",
             "`missing separator`: the recipe of the object files is indented with blanks, and make wants a tab.",
-            look="grep -n 'MMD' Makefile | cat -A",
-            repair="s|^ *\\(.*-MMD\\)|\\t\\1|",
+            look="grep -n -e '-MD' Makefile | cat -A",
+            repair="s|^ *\\(.*-MD\\)|\\t\\1|",
         ),
         Fault(
             "compile", "Makefile", "-std=c99", "-std=c89 -pedantic-errors",
@@ -1658,7 +1658,7 @@ WANTED = {
     "medium": ("compile", "link", "visible"),
     "hard": ("compile", "link", "visible", "subtle"),
 }
-SIZES = {"easy": 4, "medium": 5, "hard": 6}
+SIZES = {"easy": 3, "medium": 4, "hard": 5}
 
 
 def draw_project(rng: np.random.Generator, difficulty: str) -> Project:
@@ -1759,7 +1759,7 @@ Please repair the tree in place:
 
 - `make` in a clean tree builds `build/{project.tool}` and `build/lib{project.lib}.{ext}` without an error, and `make check` passes.
 - Every command does what `README.md` says; that file is right. I shall try other inputs than those in `tests/`.
-- Sources are still compiled by `$(CC)` (so that `make CC=...` works) with `-Wall -Wextra -Werror`, and the code of each command stays in the library.
+- Sources are still compiled by `$(CC)` (so that `make CC=...` works; tcc is at hand beside gcc) with `-Wall -Wextra -Werror`, and the code of each command stays in the library.
 - `README.md` and everything under `tests/` stay as they are, and no command may be dropped or rewritten in another language.
 """
     if difficulty == "hard":
@@ -1884,6 +1884,8 @@ def solution_blocks(project: Project, difficulty: str, placed: Sequence[Placed])
     """The solution's actions."""
     root, tool = project.root, project.tool
     stem = f"{tool}-{project.version}"
+    # tcc builds in a tenth of the time; it makes no position-independent code.
+    quick, hint = (" CC=tcc", ", with tcc, which is quicker,") if project.static else ("", "")
     builds = [p for p in placed if p.part is None]
     visible = next(p for p in placed if p.fault.stage == "visible")
     subtle = [p for p in placed if p.fault.stage == "subtle"]
@@ -1901,17 +1903,24 @@ def solution_blocks(project: Project, difficulty: str, placed: Sequence[Placed])
     ]
     for i, p in enumerate(builds):
         last = i == len(builds) - 1
+        # tcc does not mind a variable that is defined more than once.
+        cc, by = ("", "") if any(other.fault.bad == "int bad_lines;" for other in builds[i + 1 :]) else (quick, hint)
         # A library that is not found at start does not stop make: the tool has to be started to see it.
-        after = f"make 2>&1 | tail -n 12 || true\nbuild/{tool} 2>&1 | head -n 3 || true"
+        after = f"make{cc} 2>&1 | tail -n 12 || true\nbuild/{tool} 2>&1 | head -n 3 || true"
         if last:
-            after = f"make 2>&1 | tail -n 4\nbuild/{tool} 2>&1 | head -n 2 || true\nmake check 2>&1 | grep -A 14 -e FAIL -e failed || true"
-        tail = "\nThen I build again and run the tests." if last else "\nThen I build again to see what comes next."
+            after = f"make{cc} 2>&1 | tail -n 4\nbuild/{tool} 2>&1 | head -n 2 || true\nmake{cc} check 2>&1 | grep -A 14 -e FAIL -e failed || true"
+        tail = (
+            f"\nThen I build again{by} and run the tests."
+            if last
+            else f"\nThen I build again{by} to see what comes next."
+        )
         blocks.append(Block(f"build{i}", p.fault.thought + tail, f"{p.fault.look}\n{repair_command(p.fault)}\n{after}"))
+    cc = quick
     blocks.append(
         Block(
             "behave",
             f"{visible.fault.thought}\nI put that right and let the tests judge.",
-            f"{look_command(project, visible)}\n{repair_command(visible.fault)}\nmake 2>&1 | tail -n 2\nmake check | tail -n 4",
+            f"{look_command(project, visible)}\n{repair_command(visible.fault)}\nmake{cc} 2>&1 | tail -n 2\nmake{cc} check | tail -n 4",
         )
     )
     for p in subtle:
@@ -1924,13 +1933,16 @@ def solution_blocks(project: Project, difficulty: str, placed: Sequence[Placed])
                 f"{printf(p.fault.stdin)} | ASAN_OPTIONS=detect_leaks=0 build/{tool} {p.part.name}\nmake check | tail -n 3",
             )
         )
+    gcc = "gcc -std=c99 -Wall -Wextra -Werror -Iinclude -fsyntax-only src/*.c && echo 'gcc is content'\n" if cc else ""
+    word = " gcc has the last word on the warnings." if cc else ""
     if difficulty == "easy":
         show = visible.part or project.parts[0]
         blocks.append(
             Block(
                 "verify",
-                "Last I build from nothing, run the tests once more, and try the repaired command by hand; the untouched files must be those of the tar file.",
-                f"make clean && make 2>&1 | tail -n 2 && make check | tail -n 3\n{printf(visible.fault.stdin)} | build/{tool} {show.name} | head -n 5\n"
+                "Last I build from nothing, run the tests once more, and try the repaired command by hand; the untouched files must be those of the tar file."
+                + word,
+                f"make clean && make{cc} 2>&1 | tail -n 2 && make{cc} check | tail -n 3\n{gcc}{printf(visible.fault.stdin)} | build/{tool} {show.name} | head -n 5\n"
                 f"mkdir -p /tmp/orig && tar -xf /app/{stem}.tar -C /tmp/orig && diff -rq /tmp/orig/{stem} . || true",
             )
         )
@@ -1951,9 +1963,10 @@ def solution_blocks(project: Project, difficulty: str, placed: Sequence[Placed])
     blocks.append(
         Block(
             "verify",
-            "The patch has to prove itself: unpack afresh, apply, build, test; cleaned, the two trees must be the same.",
+            "The patch has to prove itself: unpack afresh, apply, build, test; cleaned, the two trees must be the same."
+            + word,
             f"rm -rf /tmp/fresh && mkdir /tmp/fresh && tar -xf /app/{stem}.tar -C /tmp/fresh && cd /tmp/fresh/{stem}\n"
-            f"patch -p1 < /app/repair.patch && make 2>&1 | tail -n 1 && make check | tail -n 3\n{runs}\nmake clean && diff -r . {root} && echo 'same as the repaired tree'; cd {root}",
+            f"patch -p1 < /app/repair.patch && make{cc} 2>&1 | tail -n 1 && make{cc} check | tail -n 3\n{gcc}{runs}\nmake clean && diff -r . {root} && echo 'same as the repaired tree'; cd {root}",
         )
     )
     return blocks
@@ -1965,6 +1978,7 @@ def solution_mistakes(project: Project, difficulty: str, placed: Sequence[Placed
     stem = f"{tool}-{project.version}"
     visible = next(p for p in placed if p.fault.stage == "visible")
     name = (visible.part or project.parts[0]).name
+    cc = " CC=tcc" if project.static else ""
     mistakes = [
         Mistake(
             "look",
@@ -2002,7 +2016,7 @@ def solution_mistakes(project: Project, difficulty: str, placed: Sequence[Placed
             "build0",
             "requirement_violation",
             "The build is only that strict because of -Werror. Without the flag it should go through.",
-            "sed -i 's/ -Werror//' Makefile && make 2>&1 | tail -n 6",
+            f"sed -i 's/ -Werror//' Makefile && make{cc} 2>&1 | tail -n 6",
             "grep -n '^CFLAGS =' Makefile; grep -n Werror README.md",
             "Now the sources are compiled without -Werror, which README.md and the task demand. The flag stays; what it or the build complains of has to be repaired.",
             ("sed -i 's/ -Wextra/& -Werror/' Makefile", "rm -rf build"),
@@ -2120,6 +2134,8 @@ def wrong_ways(project: Project, difficulty: str, damaged: Sequence[str]) -> dic
         "the-cases-are-gone": f"rm -r {root}/tests",
         "the-readme-is-gone": f"rm {root}/README.md",
         "the-makefile-is-gone": f"rm {root}/Makefile",
+        "a-header-is-gone": f"rm {root}/include/{project.lib}/{name}.h",
+        "another-header-is-empty": f": > {root}/include/{project.lib}/{last}.h",
         "a-program-that-does-nothing": f"echo 'int main(void) {{ return 0; }}' > {root}/src/main.c",
     }
     for path in damaged:
