@@ -2067,7 +2067,7 @@ def solution_mistakes(project: Project, difficulty: str, placed: Sequence[Placed
             "command_error",
             "I make the patch with diff against the tree from the tar file.",
             f"make clean; mkdir -p /tmp/orig && tar -xf /app/{stem}.tar -C /tmp/orig; diff -u /tmp/orig/{stem} {root} > /app/repair.patch; wc -l /app/repair.patch",
-            "head -n 12 /app/repair.patch; grep -c '^@@' /app/repair.patch",
+            r"head -n 12 /app/repair.patch | sed 's/\t20.*//'; grep -c '^@@' /app/repair.patch",
             "Without -r diff does not go into the directories: changes below src and include would be missing, and the paths are absolute. I make it again recursively.",
             ("rm -f /app/repair.patch",),
         ),

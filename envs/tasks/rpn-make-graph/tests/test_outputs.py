@@ -3,6 +3,7 @@ import collections
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -85,20 +86,22 @@ def age(tree):
             os.utime(p, ns=(s.st_atime_ns - 10**11, s.st_mtime_ns - 10**11), follow_symlinks=False)
 
 
-EACH = 'for words; do "$0" "$words" 2>&1; echo "exit $?"; done'
+EACH = """{first}
+tool=$1; shift
+for words; do "$tool" "$words" 2>&1; echo "exit $?"; done"""
 
 
-def calc(tree, *lines):
-    """What the calculator prints for each line of words, and its exit code, in one run of the shell."""
-    done = run("/bin/sh", "-c", EACH, tree / "build/rpn", *lines, timeout=10)
+def answers(tree, table, first=":"):
+    """The calculator prints what it should for each line of words, or has that exit code; `first` is a command before."""
+    log = tree.with_name("first.log")
+    script = EACH.format(first=f"{first} > {log} 2>&1 || {{ cat {log}; exit 1; }}")
+    done = run("/bin/sh", "-c", script, "sh", "build/rpn", *table, cwd=tree)
+    assert done.returncode == 0, f"{first} failed:\n{done.stdout[-4000:]}"
     parts = re.findall(r"(.*?)exit (\d+)\n", done.stdout, re.DOTALL)
-    assert len(parts) == len(lines), done.stdout[-500:]
-    return [(text.split(), int(code)) for text, code in parts]
-
-
-def answers(tree, table):
-    for (expr, want), got in zip(table.items(), calc(tree, *table)):
-        assert got == (want.split(), 0), f"{expr}: {got}"
+    assert len(parts) == len(table), done.stdout[-500:]
+    for (expr, want), (text, code) in zip(table.items(), parts):
+        got = (text.split(), int(code)) if isinstance(want, str) else int(code)
+        assert got == ((want.split(), 0) if isinstance(want, str) else want), f"{expr}: {got}"
 
 
 TABLE = {
@@ -166,8 +169,8 @@ class Made:
         return tree
 
     def make(self, *args):
-        """make with the quick tools in the tree of plain make."""
-        return make(self.trees["all"], *self.tools, *args)
+        """The command line of make with the quick tools."""
+        return shlex.join(["/usr/bin/make", *self.tools, *args])
 
     def _copy(self, source, target):
         with nobody.as_nobody():
@@ -196,15 +199,19 @@ def installed(made):
         aside.rename(tree)
 
 
+def words_of(tree):
+    """The words of ops.def."""
+    return [line.split()[0] for line in text_of(tree / "ops.def").splitlines() if line.strip() and line[0] != "#"]
+
+
 def test_clean_build_and_right_results(made):
     """1, 2: make from a clean tree succeeds, and every word computes what ops.def says."""
     tree = made.tree("install")
     for name in ("build/rpn", "build/librpn.a"):
         assert (tree / name).is_file(), name
     assert nobody.read(tree / "build/rpn")[:4] == b"\x7fELF"
-    words = [line.split()[0] for line in text_of(tree / "ops.def").splitlines() if line.strip() and line[0] != "#"]
-    answers(tree, {"--words": " ".join(words), **TABLE})
-    assert [code for _, code in calc(tree, "1 foo", "1 +", "0 " * 65, "0 " * 64)] == [2, 3, 4, 0]
+    codes = {"1 foo": 2, "1 +": 3, "0 " * 65: 4, "0 " * 64: 0}
+    answers(tree, {"--words": " ".join(words_of(tree)), **TABLE, **codes})
 
 
 def test_make_check_passes(made, built):
@@ -219,9 +226,7 @@ def test_make_check_passes(made, built):
 def test_parallel_and_single_targets_with_a_slow_generator(made, goal):
     """1: -j8 and single targets from a clean tree wait for the generated header, the folder and the archive."""
     tree = made.again() if goal == "all" else made.tree(goal)
-    if goal == "build/librpn.a":
-        make(tree, "-j8", *made.tools, "check")
-    answers(tree, SOME)
+    answers(tree, SOME, made.make("-j8", "check") if goal == "build/librpn.a" else ":")
 
 
 def test_products_stay_under_build_and_clean_removes_them(made, built):
@@ -238,7 +243,7 @@ def test_second_make_does_nothing(made, built):
     assert made.log.count(" -c ") + made.log.count(" -c\n") >= 11 and "ar " in made.log, made.log
     nobody.write(f"{made.quick}.log", "")
     times = {p: p.stat().st_mtime_ns for p in built.rglob("*") if p.is_file()}
-    made.make()
+    make(built, *made.tools)
     assert text_of(f"{made.quick}.log") == ""
     assert times == {p: p.stat().st_mtime_ns for p in built.rglob("*") if p.is_file()}
 
@@ -261,32 +266,27 @@ def test_warning_flags_stay(made, built):
 def test_new_word_reaches_the_program(made, built):
     """3: a change of ops.def, then of the generator, followed by plain make, rebuilds all that depends on it."""
     append(built / "ops.def", "cube  1  a * a * a\navg   2  (a + b) / 2\n")
-    made.make()
-    assert calc(built, "--words")[0][0][-2:] == ["cube", "avg"]
-    answers(built, {**SOME, "3 cube": "27", "1 2 avg": "1.5"})
+    words = {"--words": " ".join(words_of(built))}
+    answers(built, {**words, **SOME, "3 cube": "27", "1 2 avg": "1.5"}, made.make())
     age(built)
     edit(built / "tools/genops.awk", "return %s;", "return 1000 + (%s);")
-    made.make()
-    answers(built, {"3 cube": "1027", "2 2 +": "1004"})
+    answers(built, {"3 cube": "1027", "2 2 +": "1004"}, made.make())
 
 
 def test_header_change_reaches_library_and_program(made, built):
     """3: a change of a public header rebuilds library and program alike."""
     edit(built / "include/rpn/limits.h", r"(define\s+RPN_STACK_MAX\s+)64", r"\g<1>7")
-    made.make()
-    answers(built, {"--limits": "program 7 library 7", "1 2 3 4 5 6 7": "1 2 3 4 5 6 7"})
-    assert calc(built, "1 2 3 4 5 6 7 8")[0][1] == 4
+    right = {"--limits": "program 7 library 7", "1 2 3 4 5 6 7": "1 2 3 4 5 6 7", "1 2 3 4 5 6 7 8": 4}
+    answers(built, right, made.make())
 
 
 def test_source_change_reaches_the_program(made, built):
     """3: a change of one library source is archived and linked into the program, also where that alone is asked for."""
     edit(built / "src/stack.c", "return RPN_STACK_MAX;", "return 4711;")
-    made.make("build/rpn")
-    answers(built, {"--limits": "program 64 library 4711"})
+    answers(built, {"--limits": "program 64 library 4711"}, made.make("build/rpn"))
     age(built)
     edit(built / "src/main.c", "%.10g", "<%.3g>")
-    made.make()
-    answers(built, {"1 3 /": "<0.333>"})
+    answers(built, {"1 3 /": "<0.333>"}, made.make())
 
 
 USER = """
@@ -303,6 +303,9 @@ int main(void)
 """
 
 
+USERS = """cc=$1; shift
+for n in 0 1 2; do "$cc" user$n.c -o user$n "$@" 2>&1 && ./user$n; done
+installed/bin/rpn '5 12 hyp'"""
 ORDERS = ("rpn", "limits rpn rpn", "rpn limits limits")
 
 
@@ -314,18 +317,16 @@ def test_installed_library_serves_other_programs(made, installed):
     flags = run("/usr/bin/pkg-config", "--static", "--cflags", "--libs", "rpn", env=env)
     assert flags.returncode == 0, flags.stderr
     folder = installed.parent
-    for order in ORDERS:
-        nobody.write(folder / "user.c", "".join(f"#include <rpn/{h}.h>\n" for h in order.split()) + USER)
-        done = run(made.quick, "user.c", "-o", "user", *flags.stdout.split(), cwd=folder)
-        assert done.returncode == 0, f"includes of {order}: {done.stderr}"
-        assert run(folder / "user").stdout.split() == ["6", "1"]
-    assert run(installed / "bin/rpn", "5 12 hyp").stdout.split() == ["13"]
+    for n, order in enumerate(ORDERS):
+        nobody.write(folder / f"user{n}.c", "".join(f"#include <rpn/{h}.h>\n" for h in order.split()) + USER)
+    done = run("/bin/sh", "-c", USERS, "sh", made.quick, *flags.stdout.split(), cwd=folder)
+    assert done.stdout.split() == ["6", "1"] * 3 + ["13"], f"includes of {ORDERS}: {done.stdout}"
 
 
 def test_destdir_is_only_a_staging_folder(made, built):
     """6: with DESTDIR the files land in the staging folder and rpn.pc speaks of PREFIX alone, also after an earlier make."""
     stage = built.parent / "stage"
-    made.make("install", "PREFIX=/opt/calc-tools", f"DESTDIR={stage}")
+    make(built, *made.tools, "install", "PREFIX=/opt/calc-tools", f"DESTDIR={stage}")
     assert not Path("/opt/calc-tools").exists()
     root = stage / "opt/calc-tools"
     for name in ("bin/rpn", "lib/librpn.a", "lib/pkgconfig/rpn.pc", "include/rpn/rpn.h"):
