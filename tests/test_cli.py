@@ -85,6 +85,13 @@ def test_list(termigen: Termigen) -> None:
     assert ADD in termigen("list").out
 
 
+def test_the_package_is_the_command_line(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "termigen_gym", "show", "nothing"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("termigen: task 'nothing': expected one of the ")
+
+
 def test_list_of_a_category(termigen: Termigen) -> None:
     rows = termigen("list", "--category", "algorithms-puzzles", "--json").document
     assert {row["category"] for row in rows} == {"algorithms-puzzles"}

@@ -53,6 +53,7 @@ FLOORS: dict[str, int] = {
     "synthesis": 7,
     "demo": 7,
     "cli": 8,
+    "__main__": 9,
 }
 # Floors on which modules may import each other, in this order only: task before family and so on.
 ORDER_WITHIN = (
