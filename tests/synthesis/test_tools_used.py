@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from termigen_gym.synthesis.taxonomy import taxonomy
 from termigen_gym.synthesis.tools_used import commands, tools_used
 from termigen_gym.task import Task
 
@@ -81,7 +82,7 @@ def test_what_our_tasks_say_of_themselves(folder: Path) -> None:
     task = Task.load(folder)
     assert task.solution is not None
     found = tools_used(task.solution)
-    named = set(task.config.metadata.tools) & set(commands(task.solution))
+    named = {taxonomy().tool(name) or name for name in {*task.config.metadata.tools} & {*commands(task.solution)}}
     assert len(found) >= 5
     assert named <= {*found, "stockdesk"}
     assert not {"import", "def", "return"} & set(commands(task.solution))
