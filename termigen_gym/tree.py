@@ -104,7 +104,7 @@ def _item(info: tarfile.TarInfo, content: bytes) -> Item:
     if info.isdir():
         return Item("folder", mode, owner)
     if info.issym() or info.islnk():
-        return Item("link" if info.issym() else "file", mode, owner, info.linkname.encode())
+        return Item("link" if info.issym() else "file", mode, owner, info.linkname.encode("utf-8", "surrogateescape"))
     kept = content if len(content) <= KEPT_BYTES else hashlib.sha256(content).digest()
     return Item("file" if info.isreg() else "other", mode, owner, kept, info.size)
 
@@ -132,11 +132,12 @@ def hash_of(tree: Tree) -> str:
 def _plain(content: bytes) -> bytes:
     """The digest of content without what may differ."""
     digest = hashlib.sha256(content).digest()
-    if digest not in _plains:
+    plain = _plains.get(digest)  # asked once: another thread may clear it at any moment
+    if plain is None:
         if len(_plains) >= _REMEMBERED:
             _plains.clear()
-        _plains[digest] = hashlib.sha256(_made_plain(content)).digest()
-    return _plains[digest]
+        plain = _plains[digest] = hashlib.sha256(_made_plain(content)).digest()
+    return plain
 
 
 _plains: dict[bytes, bytes] = {}  # most files are the image's, in one episode as in the next

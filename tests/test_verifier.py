@@ -179,6 +179,15 @@ def test_too_large_an_artifact_is_none(make: Make, tmp_path: Path, artifact: str
     assert env.step("exit")[1] == 0.0
 
 
+@pytest.mark.parametrize("toml", [SEPARATE, ""])
+def test_names_that_are_no_text_are_hashed_like_others(make: Make, tmp_path: Path, toml: str) -> None:
+    env = make(write_task(tmp_path / "t", toml=f'artifacts = ["/app"]\n{toml}'))
+    env.reset(seed=1)
+    env.step("echo done > out.txt; ln -s $'to-\\xff' link; echo a > $'name-\\xff'")
+    _, reward, _, _, info = env.step("exit")
+    assert (reward, len(info["verdict"]["tree"])) == (1.0, 64)
+
+
 def test_what_comes_beside_too_large_an_artifact_is_delivered(make: Make, tmp_path: Path) -> None:
     env = make(write_task(tmp_path / "t", toml=f'artifacts = ["/opt", "/app"]\n{SEPARATE}'))
     env.reset(seed=1)
