@@ -22,6 +22,7 @@ from .errors import (
     ModelError,
     ModelRefused,
     ModelUnavailable,
+    RequestFailed,
     SandboxDied,
     SandboxError,
     TermigenError,
@@ -109,7 +110,8 @@ def collect(
 
     Where the disk is full, or an endpoint does not answer, the run pauses and goes on when that has passed.
     An episode that fails for reasons that may pass is tried again up to `RETRIES` times; each try is kept, later ones
-    with a suffix to the id. What still has no verdict is tried anew when the run is resumed.
+    with a suffix to the id. What still has no verdict is tried anew when the run is resumed. A request that alone is
+    not answered (`RequestFailed`) has been made often enough: its episode is not tried again in this call.
 
     Args:
         plan: what to play.
@@ -126,8 +128,8 @@ def collect(
         SandboxError: there is no engine, or an image does not build.
         AgentError, ModelError: there is no such agent, or it can't be made.
         BudgetSpent: it was spent before all was played; what had begun was played to its end.
-        TermigenError: a model refused, a budget of the agent's own was spent, or `PATIENCE` episodes in a row failed.
-            What was played is kept.
+        TermigenError: a model refused, a budget of the agent's own was spent, or `PATIENCE` episodes in a row failed
+            (for single requests only where there is no episode yet). What was played is kept.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after the sandboxes are closed. What was played is kept.
     """
     with EpisodeStore(folder) as store:
@@ -272,7 +274,9 @@ class _Run:
                 f"expected a model that can be asked, found {error['type']}: {error['message']}. "
                 "What was played is kept; mend that, then resume with the same folder"
             )
-        if self._failures_in_a_row >= PATIENCE:
+        # Where there are episodes all is set up well, however many more requests fail.
+        harmless = error["type"] == RequestFailed.__name__ and self._record.finished
+        if self._failures_in_a_row >= PATIENCE and not harmless:
             raise TermigenError(
                 f"expected episodes to end with a verdict, found {PATIENCE} failures in a row, at last "
                 f"{error['type']}: {error['message']}. Mend the cause, then resume with the same folder"

@@ -20,6 +20,7 @@
     ├── ModelError            a model's endpoint, checkpoint or recording failed
     │   ├── ModelRefused      the endpoint refuses what it is asked, and will again: key, address, name of the model
     │   ├── ModelUnavailable  no attempt brought a reply; the run can be resumed
+    │   ├── RequestFailed     the endpoint answers others, but not this request
     │   ├── ContextExceeded   a conversation is longer than the model takes
     │   └── BudgetSpent       what may be spent on a model is spent
     ├── AgentError            there is no such agent, or it does not take the options it was given
@@ -109,6 +110,10 @@ class ModelRefused(ModelError):
 
 class ModelUnavailable(ModelError):
     """No attempt brought a reply: the endpoint is down, overloaded or answers nonsense. The run can be resumed."""
+
+
+class RequestFailed(ModelError):
+    """The endpoint answers others, but not this request: only what needed its answer has failed."""
 
 
 class ContextExceeded(ModelError):

@@ -164,10 +164,17 @@ def test_a_budget_that_is_spent_ends_the_run_until_there_is_more(run: Path, limi
     assert (summary.episodes, summary.errors, summary.tokens, summary.dollars) == (6, 0, 600, 3.0)
 
 
-@pytest.mark.parametrize(("error", "tries"), [("ModelError", 2), ("ContextExceeded", 1)])
+@pytest.mark.parametrize(("error", "tries"), [("ModelError", 2), ("ContextExceeded", 1), ("RequestFailed", 1)])
 def test_a_model_that_fails_is_asked_again_where_that_may_help(run: Path, error: str, tries: int) -> None:
     summary = collect(failing(error, "000002"), run)
     assert (summary.played, summary.errors) == (5 + tries, 2 - tries)
+
+
+def test_requests_that_fail_end_a_run_only_where_none_is_answered(run: Path) -> None:
+    plan = replace(failing("RequestFailed", *(f"{index:06d}" for index in range(PATIENCE))), episodes=PATIENCE + 1)
+    with pytest.raises(TermigenError, match=f"found {PATIENCE} failures in a row, at last RequestFailed"):
+        collect(plan, run)
+    assert collect(plan, run).errors == 0  # the second tries have other ids
 
 
 def test_where_an_endpoint_does_not_answer_the_run_pauses_and_goes_on(

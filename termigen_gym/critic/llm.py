@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field, StringConstraints
 
 from ..episode import Judgement, Perturbation, PerturbationKind, Repair
+from ..errors import RequestFailed
 from ..llm import ChatModel, OpenAIModel, Price, Request
 from ..llm.prompts import render
 from ..llm.replies import Facts, FactsT, ReplyProblem, read_facts
@@ -102,6 +103,8 @@ class LlmCritic(Critic):
             except ReplyProblem as problem:
                 feedback, last = str(problem), "a reply that can't be used"
                 continue
+            except RequestFailed as failed:
+                return Proposal(None, attempt, judgement, note=str(failed))
             last = json.dumps(mistake.model_dump(), ensure_ascii=False, indent=1)
             judgement = self._judged(situation, purpose.format("judge"), mistake, told, rng)
             if judgement.ok:
@@ -116,7 +119,7 @@ class LlmCritic(Critic):
         prompt = render(_PACKAGE, "judge", **_told(situation), kind="")
         try:
             said = self._ask(self._judge, situation, f"{situation.purpose}/review/1", prompt, _OfAction)
-        except ReplyProblem:
+        except (ReplyProblem, RequestFailed):
             return None
         return Judgement(said.advances, said.why, {"advances": said.advances})
 
@@ -129,7 +132,7 @@ class LlmCritic(Critic):
         prompt = render(_PACKAGE, "judge", **told, thought=mistake.thought, command=mistake.command)
         try:
             said = self._ask(self._judge, situation, purpose, prompt, _OfMistake, rng)
-        except ReplyProblem as problem:
+        except (ReplyProblem, RequestFailed) as problem:
             return Judgement(False, f"the judge could not be understood: {problem}", {})
         answers = said.model_dump(exclude={"why"})
         missing = ", ".join(name for name, yes in answers.items() if not yes)

@@ -4,6 +4,7 @@ A recording is a JSONL file, one call a line:
 
     {"schema": 1, "purpose": ..., "model": ..., "request": its digest, "reply": {...}, "messages": [...] where kept}
 
+or, where the endpoint answers others but not this one, "failed" with what was said, in place of "reply".
 A call is in it when its newline is. A last line without one is what a crash in mid-write left: readers pass over it,
 and the next writer cuts it off. Replies are found by purpose alone, since what a terminal shows is seldom the same
 twice; `drifted` tells which requests were not those that had been recorded.
@@ -14,11 +15,12 @@ from __future__ import annotations
 import json
 import threading
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..errors import ModelError
+from ..errors import ModelError, RequestFailed
 from ..lines import Lines
 from .base import ChatModel, Reply, Request
 
@@ -47,7 +49,7 @@ class Cassette:
         """Return the recorded reply.
 
         Raises:
-            ModelError: the recording holds none for this purpose.
+            ModelError: the recording holds none for this purpose. RequestFailed: as recorded.
         """
         reply = self._tape.find(request)
         if reply is None:
@@ -97,15 +99,19 @@ class Recorder:
         """Return the recorded reply, or ask the model and record what it says; that is on the disk then.
 
         Raises:
-            ModelError: as the model does (nothing is recorded), or the disk refused.
+            ModelError: as the model does, or the disk refused. RequestFailed is recorded too, no other failure is.
         """
         with self._lock:
             asking = self._asking[request.purpose]
         with asking:
             reply = self._tape.find(request)
             if reply is None:
-                reply = self._model.complete(request)
-                self._append(request, reply)
+                try:
+                    reply = self._model.complete(request)
+                except RequestFailed as failed:
+                    self._append(request, {"failed": str(failed)})
+                    raise
+                self._append(request, {"reply": reply.to_dict()})
             return reply
 
     def close(self) -> None:
@@ -120,13 +126,13 @@ class Recorder:
     ) -> None:
         self.close()
 
-    def _append(self, request: Request, reply: Reply) -> None:
+    def _append(self, request: Request, outcome: Mapping[str, Any]) -> None:
         call: dict[str, Any] = {
             "schema": SCHEMA,
             "purpose": request.purpose,
             "model": self.name,
             "request": request.digest,
-            "reply": reply.to_dict(),
+            **outcome,
         }
         if self._messages:
             call["messages"] = request.to_dict()["messages"]
@@ -174,6 +180,8 @@ class _Tape:
             raise ModelError(f"{self.path}: expected the recording as it was when it was opened: {error}") from None
         if call["request"] != request.digest:
             self.drifted.add(request.purpose)
+        if "failed" in call:
+            raise RequestFailed(call["failed"])
         return Reply.from_dict(call["reply"])
 
     def _take(self, number: int, line: bytes, start: int) -> None:
@@ -200,8 +208,9 @@ def _call(line: bytes) -> dict[str, Any]:
     if not isinstance(call, dict) or call.get("schema") != SCHEMA:
         found = call.get("schema") if isinstance(call, dict) else type(call).__name__
         raise ModelError(f"expected a recorded call of schema {SCHEMA}, found {found!r}")
-    for name in ("purpose", "model", "request"):
+    for name in ("purpose", "model", "request", *(["failed"] if "failed" in call else [])):
         if not isinstance(call.get(name), str):
             raise ModelError(f"expected {name}, of type str, found {type(call.get(name)).__name__}")
-    Reply.from_dict(call.get("reply") or {})
+    if "failed" not in call:
+        Reply.from_dict(call.get("reply") or {})
     return call

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import ContextExceeded, ModelRefused, ModelUnavailable
+from ..errors import ContextExceeded, ModelError, ModelRefused, ModelUnavailable, RequestFailed
 from ..text import clean, clip
 from .background import Background
 from .base import Reply, Request, ToolCall, Usage
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 _LONGEST_BACKOFF_S = 60.0
 _LONGEST_WAIT_S = 600.0  # asked for by Retry-After; for longer than this a run should rather end and be resumed
 _SHOWN = 600
-_MAY_PASS = frozenset({408, 409, 425, 429})
+_BUSY = frozenset({408, 425, 429, 502, 503, 504, 529})  # by which an endpoint says that it can't answer anybody now
+_MAY_PASS = _BUSY | {409}
 _HINTS = {
     401: "is the key in {key} right?",
     403: "may the key in {key} use this model?",
     404: "does the base URL end as the endpoint wants it, mostly in /v1, and does it serve a model of this name?",
 }
-_TOO_LONG = frozenset({400, 413, 422})
+_OF_THE_REQUEST = frozenset({400, 413, 422})  # what it holds, or how it is put, and then all are refused
+_PROBE_S = 60.0
 # OpenAI's code, and what vLLM, SGLang, llama.cpp and others say; they have no status of its own for it.
 _LONGER = re.compile(
     r"context_length_exceeded|context (?:length|window|size)|maximum model length|prompt is too long|too many tokens",
@@ -56,16 +58,20 @@ class Price:
         return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
 
 
-class _Again(Exception):
-    """An attempt failed in a way that may pass; its text says what was found.
+class _Failed(Exception):
+    """An attempt failed, which the endpoint or the request may be the cause of; its text says what was found.
 
     Attributes:
+        hint: what to do about it where another attempt will not help; "" where one may.
         after_s: how long the endpoint asks to be left alone; None where it does not say.
+        general: whether it fails all requests alike: it asks to be left alone, is busy, or refuses who asks.
     """
 
-    def __init__(self, found: str, after_s: float | None = None) -> None:
+    def __init__(self, found: str, *, hint: str = "", after_s: float | None = None, general: bool = False) -> None:
         super().__init__(found)
+        self.hint = hint
         self.after_s = after_s
+        self.general = general or after_s is not None
 
 
 class OpenAIModel:
@@ -73,7 +79,9 @@ class OpenAIModel:
 
     Statuses 408, 409, 425, 429 and 5xx, lost connections, cut or late answers and answers that are no chat completion
     are asked for again, after a random wait that doubles each time, or as long as the endpoint's Retry-After says.
-    Any other status is final.
+    Any other status is final. Where a request has failed for good and it may be the request's own fault (a server that
+    breaks at what the model wrote, a filter of contents), one of a few words is made to tell that from an endpoint
+    that answers nobody.
 
     Args:
         model: its name at the endpoint.
@@ -134,8 +142,9 @@ class OpenAIModel:
         """Return the model's reply; waits through all attempts.
 
         Raises:
-            ModelRefused: the endpoint refuses the key, the name of the model or the request.
+            ModelRefused: the endpoint refuses the key, the name of the model or how it is asked.
             ModelUnavailable: no attempt brought a chat completion, or the endpoint asks for too long a wait.
+            RequestFailed: it refused or failed this request, and answers another.
             ContextExceeded: it says that the messages are too long for the model.
             ModelError: the model is closed.
         """
@@ -177,13 +186,26 @@ class OpenAIModel:
         retrying = self._retrying.copy()
         try:
             return await retrying(self._attempt, request)
-        except _Again as last:
-            found = str(last)
-        raise ModelUnavailable(
-            f"{self._where}: expected {self.name} to answer {request.purpose!r}, found none in "
-            f"{retrying.statistics['attempt_number']} attempts, the last: {found}. "
-            "See that the endpoint is well, then resume the run"
+        except _Failed as last:
+            failed = last
+        told = (
+            f"{self._where}: expected {self.name} to answer {request.purpose!r}, found no answer in "
+            f"{retrying.statistics['attempt_number']} attempts, the last: {failed}"
         )
+        if not failed.general and await self._answers_another():
+            raise RequestFailed(f"{told}; it answers another request, so see what is in this one")
+        if failed.hint:
+            raise ModelRefused(f"{told}; {failed.hint}")
+        raise ModelUnavailable(f"{told}. See that the endpoint is well, then resume the run")
+
+    async def _answers_another(self) -> bool:
+        """Say whether the endpoint answers a request of a few words."""
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                await self._attempt(Request("probe", ({"role": "user", "content": "Answer: yes"},), max_tokens=16))
+        except (_Failed, ModelError, TimeoutError):
+            return False
+        return True
 
     async def _attempt(self, request: Request) -> Reply:
         from openai import APIConnectionError, APIStatusError
@@ -197,9 +219,9 @@ class OpenAIModel:
             trouble = self._of_status(error.response.status_code, error.response.headers, error.response.text)
         except APIConnectionError as error:
             cause = error.__cause__ or error
-            trouble = _Again(self._shown(f"{type(cause).__name__}: {cause}"))
+            trouble = _Failed(self._shown(f"{type(cause).__name__}: {cause}"))
         except TimeoutError:
-            trouble = _Again(f"no whole answer within {self._timeout_s:g} s")
+            trouble = _Failed(f"no whole answer within {self._timeout_s:g} s")
         else:
             return self._reply(raw.content)
         raise trouble
@@ -222,14 +244,14 @@ class OpenAIModel:
         found = f"status {status}: {self._shown(body)}"
         spent = status == 429 and "insufficient_quota" in body  # OpenAI's way to say that the account is empty
         if (status in _MAY_PASS or status >= 500) and not spent:
-            return _Again(found, _asked_wait_s(headers))
-        if status in _TOO_LONG and _LONGER.search(body):
+            return _Failed(found, after_s=_asked_wait_s(headers), general=status in _BUSY)
+        if status in _OF_THE_REQUEST and _LONGER.search(body):
             return ContextExceeded(
                 f"{self._where}: expected messages within the context of {self.name}, found {found}; "
                 "give the model a longer context, or the agent a smaller one"
             )
         hint = _HINTS.get(status, "set right what it complains of").format(key=self._key_env)
-        return ModelRefused(f"{self._where}: expected a reply of {self.name}, found {found}; {hint}")
+        return _Failed(found, hint=hint, general=status not in _OF_THE_REQUEST)
 
     def _reply(self, content: bytes) -> Reply:
         try:
@@ -250,7 +272,7 @@ class OpenAIModel:
                         model=str(body.get("model") or self.name),
                         finish_reason=str(choice.get("finish_reason") or "stop"),
                     )
-        raise _Again(f"no chat completion: {self._shown(content.decode('utf-8', 'replace'))}")
+        raise _Failed(f"no chat completion: {self._shown(content.decode('utf-8', 'replace'))}")
 
     def _usage(self, told: Any) -> Usage:
         counts = [told.get(name) if isinstance(told, dict) else 0 for name in ("prompt_tokens", "completion_tokens")]
@@ -278,12 +300,12 @@ def _retrying(retries: int, backoff_s: float) -> AsyncRetrying:
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.after_s if isinstance(error, _Again) else None
+        asked = error.after_s if isinstance(error, _Failed) else None
         # Those who were told the same time should not all come back at that moment.
         return backoff(state) + (asked or 0.0)
 
     def may_pass(error: BaseException) -> bool:
-        return isinstance(error, _Again) and (error.after_s or 0.0) <= _LONGEST_WAIT_S
+        return isinstance(error, _Failed) and not error.hint and (error.after_s or 0.0) <= _LONGEST_WAIT_S
 
     return AsyncRetrying(
         stop=stop_after_attempt(1 + retries), wait=wait, retry=retry_if_exception(may_pass), reraise=True

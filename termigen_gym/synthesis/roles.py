@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..errors import RequestFailed
 from ..llm import ChatModel, Reply, Request
 from ..llm.prompts import render
 from ..llm.replies import FactsT, ReplyProblem
@@ -69,7 +70,7 @@ class Talk:
             told: what the role's prompt names.
 
         Raises:
-            Fallen: the role's calls are spent, or its reply can't be used twice in a row.
+            Fallen: the role's calls are spent, its reply can't be used twice in a row, or this one request fails.
             ModelError: the model failed.
         """
         prompt = render(_PACKAGE, role, **told)
@@ -96,7 +97,10 @@ class Talk:
             raise Fallen(role, f"expected the {role} to be done within {ROLES[role]} calls, found it still at work")
         self._calls[role] += 1
         purpose = f"{self._label}/{role}/{self._calls[role]}"
-        return self._model.complete(Request(purpose, tuple(dict(message) for message in messages)))
+        try:
+            return self._model.complete(Request(purpose, tuple(dict(message) for message in messages)))
+        except RequestFailed as failed:
+            raise Fallen(role, str(failed)) from None
 
 
 def _message(role: str, content: str) -> dict[str, str]:

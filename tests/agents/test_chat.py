@@ -19,7 +19,7 @@ from termigen_gym.agents.notes import EVERY, HEADING
 from termigen_gym.agents.protocol import SYSTEM, SYSTEM_FOR_TOOLS, TOOL, assistant_message
 from termigen_gym.agents.replies import is_not_understood
 from termigen_gym.catalog import find
-from termigen_gym.collect import collect
+from termigen_gym.collect import PATIENCE, collect
 from termigen_gym.episode import Episode
 from termigen_gym.errors import ContextExceeded, ModelError, ModelRefused, ModelUnavailable
 from termigen_gym.export import conversation
@@ -35,7 +35,7 @@ from termigen_gym.wrappers import CriticWrapper
 from tests.agents.test_local import Trap
 from tests.agents.test_protocol import NOT_UNDERSTOOD, UNDERSTOOD
 from tests.bash_env import register, write_task
-from tests.endpoint import Behaviour, Endpoint, closes, cuts, hangs, page, says, stalls, status
+from tests.endpoint import Behaviour, Body, Endpoint, closes, cuts, hangs, page, says, stalls, status
 from tests.serving import served
 from tests.waiting import wait_until
 from training.tiny import TinyShape, make_tiny
@@ -258,11 +258,42 @@ def test_a_failure_of_the_endpoint_is_an_error_and_no_reward(
     assert episode.usage["requests"] == 1
 
 
+@pytest.mark.parametrize("trouble", [status(500), status(400)], ids=["500", "400"])
+def test_conversations_that_break_their_server_do_not_end_a_run(task: Task, trouble: Behaviour, tmp_path: Path) -> None:
+    """As with servers that fail at what the model wrote: one conversation breaks, others are answered."""
+
+    def answer(body: Body) -> Behaviour:
+        asked = body["messages"][-1]["content"]
+        if "JSON" in asked:  # the critic, or its judge
+            return trouble
+        return trouble if asked == "broken" else says("yes" if asked == "Answer: yes" else call(next(commands)))
+
+    # One episode ends, and then none of more than would end a run of other failures.
+    commands = iter(["exit", *["echo broken"] * (PATIENCE + 1)])
+    with Endpoint(answer) as endpoint:
+        whom = {"model": "tiny", "base_url": endpoint.url}
+        plan = Plan(
+            tasks=(ID,),
+            episodes=PATIENCE + 2,
+            agent="chat",
+            agent_options={**whom, "endpoint": {"retries": 0}},
+            critic="llm",
+            critic_options=whom,
+            epsilon=0.5,
+            workers=1,
+        )
+        summary = collect(plan, tmp_path / "run")
+    assert (summary.played, summary.episodes, summary.errors) == (PATIENCE + 2, 1, PATIENCE + 1)
+    for episode in list(EpisodeStore(tmp_path / "run"))[1:]:
+        assert (episode.reward, episode.error and episode.error["type"]) == (None, "RequestFailed")
+        assert [step.executed for step in episode.steps] == ["echo broken"], "what a critic can't say is no mistake"
+
+
 def test_an_endpoint_that_is_not_there_is_an_error(task: Task) -> None:
     with Endpoint([]) as endpoint:
         url = endpoint.url
     agent = ChatAgent("tiny", url, endpoint={"retries": 0})
-    with pytest.raises(ModelUnavailable, match="found none in 1 attempts"):
+    with pytest.raises(ModelUnavailable, match="found no answer in 1 attempts"):
         begun(agent, task).act("", PROMPT)
 
 

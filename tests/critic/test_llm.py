@@ -14,7 +14,7 @@ from termigen_gym.agents.oracle import Oracle
 from termigen_gym.critic import Proposal, Situation, critic_named
 from termigen_gym.critic.llm import MEANINGS, LlmCritic
 from termigen_gym.episode import Judgement, PerturbationKind, Repair
-from termigen_gym.errors import ModelUnavailable
+from termigen_gym.errors import ModelUnavailable, RequestFailed
 from termigen_gym.llm import Reply, Request
 from termigen_gym.play import play
 from termigen_gym.sandbox.base import Engine
@@ -189,6 +189,27 @@ def test_an_endpoint_that_fails_is_our_error_and_no_reward(tmp_path: Path) -> No
     assert (episode.ended, episode.reward) == ("error", None)
     assert episode.error is not None
     assert episode.error["type"] == "ModelUnavailable"
+
+
+@pytest.mark.parametrize("broken", ["injector", "judge", "review"])
+def test_a_request_that_fails_costs_the_step_its_mistake(broken: str, tmp_path: Path) -> None:
+    class Breaks:
+        name = "breaks"
+
+        def complete(self, request: Request) -> Reply:
+            role = request.purpose.split("/")[-2]
+            if role == broken:
+                raise RequestFailed("expected a reply, found none")
+            return Reply(json.dumps({"injector": MISTAKE, "review": {"advances": True}}.get(role)))
+
+    env = ScratchEnv(str(tmp_path), solution=SOLVE, files={"a.txt": "1\n"})
+    epsilon = 0.0 if broken == "review" else 1.0
+    episode = play(CriticWrapper(env, LlmCritic(Breaks()), epsilon), Oracle(), episode_id="0", seed=1)
+    env.close()
+    assert (episode.error, episode.ended) == (None, "submitted")
+    assert episode.perturbations == ()
+    notes = {step.intent.note for step in episode.steps[:-1] if step.intent}
+    assert {"injector": "found none", "judge": "could not be understood", "review": ""}[broken] in notes.pop()
 
 
 def test_a_run_with_a_critic_that_is_a_model(one_engine: Engine, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from termigen_gym.errors import ModelError, ModelUnavailable
+from termigen_gym.errors import ModelError, ModelUnavailable, RequestFailed
 from termigen_gym.llm import (
     Budget,
     Budgeted,
@@ -128,6 +128,21 @@ def test_a_failure_is_not_recorded(tmp_path: Path) -> None:
         model.complete(ask("a"))
     assert path.read_bytes() == b""
     assert record(path, "a")[0].text == "to a"
+
+
+def test_that_one_request_failed_is_recorded(tmp_path: Path) -> None:
+    def fails(request: Request) -> str:
+        raise RequestFailed("not this one")
+
+    path = tmp_path / "calls.jsonl"
+    with Recorder(Scripted(fails), path) as model, pytest.raises(RequestFailed):
+        model.complete(ask("a"))
+    for replayed in (Recorder(MUTE, path), Cassette(path)):
+        with pytest.raises(RequestFailed, match=r"^not this one$"):
+            replayed.complete(ask("a"))
+    path.write_text(path.read_text().replace('"not this one"', "7"))
+    with pytest.raises(ModelError, match="line 1: expected failed, of type str, found int"):
+        Cassette(path)
 
 
 # Crashes

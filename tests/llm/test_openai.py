@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from termigen_gym.errors import ContextExceeded, ModelError, ModelRefused, ModelUnavailable
+from termigen_gym.errors import ContextExceeded, ModelError, ModelRefused, ModelUnavailable, RequestFailed
 from termigen_gym.llm import OpenAIModel, Price, Reply, Request, ToolCall, Usage
 from tests.endpoint import (
     Behaviour,
@@ -162,7 +162,7 @@ def test_what_may_pass_is_asked_again(trouble: str) -> None:
 @pytest.mark.parametrize(
     ("trouble", "found"),
     [
-        (status(503, "overloaded"), "status 503: .*overloaded"),
+        (status(500, "engine dead"), "status 500: .*dead"),
         (closes(), "RemoteProtocolError: "),
         (cuts(), "RemoteProtocolError: "),
         (page(), "no chat completion: <html>"),
@@ -171,16 +171,54 @@ def test_what_may_pass_is_asked_again(trouble: str) -> None:
     ],
 )
 def test_what_does_not_pass_is_unavailable(trouble: Behaviour, found: str) -> None:
-    with (
-        serving(trouble, trouble, trouble, says("too late")) as (model, endpoint),
-        pytest.raises(
-            ModelUnavailable, match=f"'task-1/solver/0', found none in 3 attempts, the last: {found}"
-        ) as raised,
-    ):
+    told = f"'task-1/solver/0', found no answer in 3 attempts, the last: {found}"
+    with serving(*[trouble] * 4) as (model, endpoint), pytest.raises(ModelUnavailable, match=told) as raised:
         model.complete(ask())
     assert str(raised.value).endswith("then resume the run")
     assert str(raised.value).startswith(endpoint.url)
+    assert len(endpoint.bodies) == 4  # the last of them to see whether it answers others
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [*map(status, (408, 425, 429, 502, 503, 504, 529)), status(500, headers={"Retry-After": "0"})],
+    ids=lambda busy: "",
+)
+def test_an_endpoint_that_says_that_it_is_busy_is_unavailable_whatever_it_answers_next(busy: Behaviour) -> None:
+    with (
+        serving(busy, busy, busy, says("too late")) as (model, endpoint),
+        pytest.raises(ModelUnavailable, match="found no answer in 3 attempts, the last: status "),
+    ):
+        model.complete(ask())
     assert len(endpoint.bodies) == 3
+
+
+BREAKS: dict[str, tuple[Behaviour, int]] = {
+    "500": (status(500, "can't parse what the model wrote"), 3),
+    "closes": (closes(), 3),
+    "page": (page(), 3),
+    "hangs": (hangs(), 3),
+    "filtered": (status(400, "the content filter"), 1),
+    "too large": (status(413), 1),
+    "422": (status(422), 1),
+}
+
+
+@pytest.mark.parametrize("trouble", BREAKS)
+def test_a_request_that_fails_where_others_are_answered_is_told_apart(trouble: str) -> None:
+    def answer(body: Body) -> Behaviour:
+        asked = body["messages"][0]["content"]
+        seen.append(asked)
+        return behaviour if asked == "break" else says("yes")
+
+    behaviour, attempts = BREAKS[trouble]
+    seen: list[str] = []
+    with (
+        serving(answer=answer, timeout_s=2 * SHORT_S) as (model, _),
+        pytest.raises(RequestFailed, match=f"found no answer in {attempts} attempts, .* it answers another request"),
+    ):
+        model.complete(ask(content="break"))
+    assert seen == ["break"] * attempts + ["Answer: yes"]
 
 
 def test_nobody_at_the_address_is_unavailable() -> None:
@@ -188,7 +226,7 @@ def test_nobody_at_the_address_is_unavailable() -> None:
         url = endpoint.url
     with (
         a_model(url) as model,
-        pytest.raises(ModelUnavailable, match="found none in 3 attempts, the last: ConnectError"),
+        pytest.raises(ModelUnavailable, match="found no answer in 3 attempts, the last: ConnectError"),
     ):
         model.complete(ask())
 
@@ -207,9 +245,10 @@ def test_nobody_at_the_address_is_unavailable() -> None:
     ],
 )
 def test_what_the_endpoint_refuses_is_not_asked_again(trouble: Behaviour, hint: str) -> None:
-    with serving(trouble, says("no")) as (model, endpoint), pytest.raises(ModelRefused, match=hint):
+    with serving(answer=lambda body: trouble) as (model, endpoint), pytest.raises(ModelRefused, match=hint):
         model.complete(ask())
-    assert len(endpoint.bodies) == 1
+    told = str(hint).startswith(("status 400", "status 422"))  # which may be about what this one holds
+    assert [body["messages"][0]["content"] for body in endpoint.bodies] == ["Hi", "Answer: yes"][: 1 + told]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +260,7 @@ def test_an_answer_that_does_not_end_is_given_up(trouble: Behaviour) -> None:
     # On a busy machine a good answer may be late as well.
     with serving(trouble, *[says("Hello")] * 9, timeout_s=SHORT_S, retries=9) as (model, _):
         assert model.complete(ask()).text == "Hello"
-    with serving(trouble, trouble, timeout_s=SHORT_S, retries=1) as (model, _):
+    with serving(trouble, trouble, trouble, timeout_s=SHORT_S, retries=1) as (model, _):
         begun = time.monotonic()
         with pytest.raises(ModelUnavailable, match=r"in 2 attempts, the last: no whole answer within 0\.5 s"):
             model.complete(ask())
@@ -281,7 +320,7 @@ def test_threads_ask_again_each_for_itself() -> None:
         ThreadPoolExecutor(20) as threads,
     ):
         for number, waiting in enumerate([threads.submit(model.complete, request) for request in requests]):
-            with pytest.raises(ModelUnavailable, match=f"'p{number}', found none in 3 attempts, .*n{number}"):
+            with pytest.raises(ModelUnavailable, match=f"'p{number}', found no answer in 3 attempts, .*n{number}"):
                 waiting.result(LONG_S)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from termigen_gym.checks import AUDIT_CHECKS
 from termigen_gym.checks.manifest import read_manifest
-from termigen_gym.errors import ModelError
+from termigen_gym.errors import ModelError, RequestFailed
 from termigen_gym.llm import Cassette, ChatModel, Recorder, Reply, Request
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.synthesis.draft import Draft
@@ -368,6 +368,19 @@ def test_where_a_model_fails_the_task_can_be_begun_anew() -> None:
     assert next(author.make(careless.slots(0))) == next(made_by(Cast()))
     assert author_asks[0] == author_asks[1] == "seeds-data-processing-0/seeds/1"
     assert author_asks[5] == "slot-00000/proposer/1"
+
+
+@pytest.mark.parametrize("role", ["seeds", "proposer", "solver"])
+def test_where_one_request_fails_its_task_falls(role: str) -> None:
+    class Breaking(Cast):
+        def complete(self, request: Request) -> Reply:
+            if request.purpose.split("/")[-2] == role:
+                raise RequestFailed("not this one")
+            return super().complete(request)
+
+    with pytest.raises(Fallen, match=r"^not this one$") as fall:
+        next(made_by(Breaking()))
+    assert fall.value.stage == role
 
 
 # The recording

@@ -114,7 +114,7 @@ def assemble(
         tools: those that the solution uses.
         instruction: the text of instruction.md.
         files: absolute path in the image to content; root-owned, 0644, or 0755 where it begins with ``#!``.
-        tests: the text of tests/test_outputs.py.
+        tests: the text of tests/test_outputs.py: functions without arguments, which need nothing of pytest's.
         steps: the solution.
         equivalents: other right ways.
         mutants: wrong ways beyond those that are made automatically.
@@ -137,7 +137,8 @@ def assemble(
         ),
         "instruction.md": instruction.strip() + "\n",
         "environment/Dockerfile": dockerfile(packages, workdir),
-        "tests/test.sh": kit_file("test.sh"),
+        "tests/test.sh": kit_file("run.sh"),
+        "tests/run.py": kit_file("run.py"),
         "tests/test_outputs.py": tests.strip() + "\n",
         "solution/solve.sh": _solve(description, steps),
         "solution/mistakes.toml": _mistakes(steps),
@@ -166,7 +167,7 @@ def dockerfile(packages: Sequence[str], workdir: str = "/app") -> str:
 
 
 def kit_file(name: str) -> bytes:
-    """Return one of the files that all our tasks share: ``test.sh`` or ``nobody.py``."""
+    """Return one of the files that tasks share: ``test.sh``; ``run.sh`` and ``run.py`` in its place; ``nobody.py``."""
     return (package_files("termigen_gym.synthesis") / "kit" / name).read_bytes()
 
 
