@@ -194,7 +194,7 @@ class _Run:
         self._cluster = cluster
         self._store = store
         self._on_progress = on_progress
-        self._cast = Cast(plan)
+        self._cast = Cast(plan) if cluster is None else None
         self._record = _Record()
         self._missing: set[int] = set()
         self._failed_now: Counter[int] = Counter()
@@ -209,7 +209,7 @@ class _Run:
         self._missing = set(self._plan.indices) - self._record.finished
         if not self._missing:
             return self._summary(0.0)
-        if self._cluster is None:
+        if self._cast is not None:
             self._cast.call()
             prepare(self._plan, self._on_progress)
         self._started = time.monotonic()
@@ -225,9 +225,10 @@ class _Run:
 
     def _job(self, index: int) -> Job[Episode]:
         attempt = self._record.attempts[index]
-        if self._cluster is not None:
-            return RemoteJob(self._plan, index, attempt, self._cluster)
-        return EpisodeJob(self._plan, index, attempt, self._cast)
+        if self._cast is not None:
+            return EpisodeJob(self._plan, index, attempt, self._cast)
+        assert self._cluster is not None  # one of the two is there
+        return RemoteJob(self._plan, index, attempt, self._cluster)
 
     def _on_done(self, job: Job[Episode], episode: Episode) -> Iterable[Job[Episode]]:
         index = int(base_id(episode.id))

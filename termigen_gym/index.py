@@ -138,6 +138,8 @@ def _load(path: Path) -> dict[str, list[Facts]]:
         index: dict[str, list[Facts]] = {name: [] for name in told["files"]}
         for row in rows:
             facts = Facts(**json.loads(row))
+            if facts.offset != _end(index[facts.file]) or facts.length < 1:
+                return {}
             index[facts.file].append(facts)
         if told["schema"] != _SCHEMA:
             return {}

@@ -98,6 +98,9 @@ CHANGES: dict[str, Callable[[EpisodeStore], object]] = {
     "the index lacks lines": lambda store: (store.folder / NAME).write_text(
         "".join((store.folder / NAME).read_text().splitlines(keepends=True)[:-1])
     ),
+    "the index has other places": lambda store: (store.folder / NAME).write_text(
+        (store.folder / NAME).read_text().replace('"offset":0', '"offset":-7', 1)
+    ),
     "the index is no index": lambda store: (store.folder / NAME).write_text("[]\nno"),
     "the index is empty": lambda store: (store.folder / NAME).write_text(""),
 }
