@@ -10,43 +10,46 @@ from queue import Empty, SimpleQueue
 
 from .agents.base import Agent, Closable
 from .cluster import Cluster
-from .critic import critic_named
+from .critic import Critic, critic_named
 from .episode import Episode
-from .plan import Plan, make_env, options_of, seed_of
+from .plan import Plan, make_env
 from .play import play
 from .roster import make_agent
 from .wrappers import TextEnv
 
 
 class Cast:
-    """Agents of a plan between their episodes: one plays one episode at a time, and may hold a model worth keeping."""
+    """Agents between their episodes: one plays one episode at a time, and may hold a model worth keeping."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._idle: SimpleQueue[Agent] = SimpleQueue()
-        # Environments share a critic's connections for as long as anybody holds it.
-        self._critic = None if plan.critic == "none" else critic_named(plan.critic, plan.critic_options)
+    def __init__(self) -> None:
+        self._idle: dict[str, SimpleQueue[Agent]] = {}
+        self._critics: dict[str, Critic] = {}
 
     @contextlib.contextmanager
-    def one(self) -> Iterator[Agent]:
-        """Give an agent that nobody else has meanwhile.
+    def one(self, plan: Plan) -> Iterator[Agent]:
+        """Give an agent of a plan's, one of its casts, that nobody else has meanwhile.
 
         Raises:
             AgentError, ModelError: there is no such agent, or it can't be made.
         """
+        if plan.critic != "none":  # environments share a critic's connections for as long as anybody holds it
+            key = json.dumps([plan.critic, plan.critic_options], sort_keys=True)
+            self._critics.setdefault(key, critic_named(plan.critic, plan.critic_options))
+        idle = self._idle.setdefault(json.dumps([plan.agent, plan.agent_options], sort_keys=True), SimpleQueue())
         try:
-            agent = self._idle.get_nowait()
+            agent = idle.get_nowait()
         except Empty:
-            agent = make_agent(self._plan.agent, self._plan.agent_options)
+            agent = make_agent(plan.agent, plan.agent_options)
         try:
             yield agent
         finally:
-            self._idle.put(agent)
+            idle.put(agent)
 
-    def call(self) -> None:
-        """Make one, so that an agent that can't be had is known before anything else is made."""
-        with self.one():
-            pass
+    def call(self, plan: Plan) -> None:
+        """Make one of each, so that an agent that can't be had is known before anything else is made."""
+        for cast in plan.casts:
+            with self.one(cast):
+                pass
 
 
 class _Closed(Exception):
@@ -68,12 +71,13 @@ class EpisodeJob:
     def run(self) -> Episode:
         """See `Job.run`."""
         plan = self._plan
-        with self._cast.one() as self._agent:
-            self._env = env = make_env(plan, plan.task_of(self.index))
+        cast = plan.cast_of(self.index)
+        with self._cast.one(cast) as self._agent:
+            self._env = env = make_env(cast, plan.task_of(self.index))
             try:
                 if self._closed.is_set():
                     raise _Closed
-                seed, options = seed_of(plan.seed, self.index), options_of(plan, self.index)
+                seed, options = plan.seed_of(self.index), plan.options_of(self.index)
                 return play(env, self._agent, episode_id=self._id, seed=seed, options=options)
             finally:
                 env.close()
@@ -103,10 +107,8 @@ class RemoteJob:
         self._cluster.close()
 
 
-_casts: dict[str, Cast] = {}
+_cast = Cast()  # of this process, one of a cluster's: its agents are kept for the next episode
 
 
 def _play(plan: Plan, index: int, attempt: int) -> Episode:
-    """Play an attempt in this process, one of a cluster's; its agents are kept for the next one."""
-    key = json.dumps([plan.agent, plan.agent_options], sort_keys=True)
-    return EpisodeJob(plan, index, attempt, _casts.setdefault(key, Cast(plan))).run()
+    return EpisodeJob(plan, index, attempt, _cast).run()

@@ -194,7 +194,7 @@ class _Run:
         self._cluster = cluster
         self._store = store
         self._on_progress = on_progress
-        self._cast = Cast(plan) if cluster is None else None
+        self._cast = Cast() if cluster is None else None
         self._record = _Record()
         self._missing: set[int] = set()
         self._failed_now: Counter[int] = Counter()
@@ -210,7 +210,7 @@ class _Run:
         if not self._missing:
             return self._summary(0.0)
         if self._cast is not None:
-            self._cast.call()
+            self._cast.call(self._plan)
             prepare(self._plan, self._on_progress)
         self._started = time.monotonic()
         affordable = takewhile(lambda index: not self._budget.is_spent, sorted(self._missing))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,10 @@ BUILDS = 2
 """Images that are built at a time."""
 
 
+CASTING = ("agent", "agent_options", "critic", "epsilon", "critic_options", "schedule", "informative_only")
+"""The fields of a plan that say who plays."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is to be collected.
@@ -36,6 +41,7 @@ class Plan:
         agent: a name or "module:Class" (see `make_agent`). agent_options: its keyword arguments, JSON values.
         critic: "rule", "llm" or "none". epsilon: probability of a mistake at each step.
         critic_options, schedule, informative_only: as of `CriticWrapper`.
+        others: who else plays each task and seed: of each the fields of `CASTING` that differ from the plan's own.
         seed: all seeds of the run come from it.
         difficulty: of family instances; None draws one for each episode.
         max_steps, command_timeout_s, output_limit: of the environment; None for its own.
@@ -52,6 +58,7 @@ class Plan:
     critic_options: Mapping[str, Any] = field(default_factory=dict)
     schedule: Mapping[str, Any] = field(default_factory=dict)
     informative_only: bool = False
+    others: tuple[Mapping[str, Any], ...] = ()
     seed: int = 0
     difficulty: str | None = None
     max_steps: int | None = None
@@ -73,6 +80,10 @@ class Plan:
         Schedule.of(self.epsilon, self.schedule)
         if self.critic != "none":
             critic_named(self.critic, self.critic_options)
+        for other in self.others:
+            if unknown := sorted(other.keys() - CASTING):
+                raise ValueError(f"others: expected {', '.join(CASTING)}, found {', '.join(unknown)}")
+            replace(self, others=(), **other)  # refuses what can't be played
 
     @property
     def indices(self) -> Sequence[int]:
@@ -82,6 +93,38 @@ class Plan:
     def task_of(self, index: int) -> str:
         """Return the id of the task that episode `index` plays."""
         return self.tasks[index % len(self.tasks)]
+
+    @cached_property
+    def casts(self) -> tuple[Plan, ...]:
+        """One plan for each agent and critic that there is."""
+        alone = replace(self, others=())
+        return alone, *(replace(alone, **other) for other in self.others)
+
+    def cast_of(self, index: int) -> Plan:
+        """Return the plan whose agent and critic play episode `index`."""
+        return self.casts[index // len(self.tasks) % len(self.casts)]
+
+    def seed_of(self, index: int) -> int:
+        """Return the seed of episode `index`; whoever plays a task for the n-th time has the same."""
+        return _drawn(self.seed, self._round(index))
+
+    def options_of(self, index: int) -> dict[str, Any]:
+        """Return what episode `index` gives to ``reset``: a family's difficulty, drawn from the run's seed.
+
+        Raises:
+            TaskError: its task is unknown.
+        """
+        if entry_of(self.task_of(index)).kind != "family":
+            return {}
+        if self.difficulty is not None:
+            return {"difficulty": self.difficulty}
+        draw = np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=(self._round(index), 1)))
+        return {"difficulty": DIFFICULTIES[int(draw.integers(len(DIFFICULTIES)))]}
+
+    def _round(self, index: int) -> int:
+        """Which task and seed episode `index` has, counted over all of them; each cast plays the same ones."""
+        turn, task = divmod(index, len(self.tasks))
+        return turn // len(self.casts) * len(self.tasks) + task
 
     def identity(self) -> dict[str, Any]:
         """Return what decides what an episode is, the tasks' digests included.
@@ -95,9 +138,10 @@ class Plan:
         """
         free = ("episodes", "only", "workers", "sandbox")
         kept = {key: value for key, value in asdict(self).items() if key not in free}
-        for name in ("agent_options", "critic_options"):
-            kept[name] = {key: value for key, value in kept[name].items() if key not in WHERE_ASKED}
-        return {**kept, "digests": {id: folder_digest(entry_of(id).folder) for id in self.tasks}}
+        others = kept.pop("others")
+        if others:
+            kept["others"] = [_not_where_asked(other) for other in others]
+        return {**_not_where_asked(kept), "digests": {id: folder_digest(entry_of(id).folder) for id in self.tasks}}
 
 
 @dataclass(frozen=True)
@@ -177,16 +221,12 @@ def prepare(plan: Plan, on_progress: OnProgress) -> None:
         run_jobs((_BuildJob(plan, id) for id in some), BUILDS, on_done)
 
 
-def seed_of(seed: int, index: int) -> int:
-    """Return the seed of episode `index` in a run of `seed`."""
-    return int(np.random.SeedSequence(entropy=seed, spawn_key=(index,)).generate_state(1)[0])
+def _drawn(seed: int, number: int) -> int:
+    return int(np.random.SeedSequence(entropy=seed, spawn_key=(number,)).generate_state(1)[0])
 
 
-def options_of(plan: Plan, index: int) -> dict[str, Any]:
-    """Return what episode `index` gives to ``reset``: a family's difficulty, drawn from the episode's seed."""
-    if entry_of(plan.task_of(index)).kind != "family":
-        return {}
-    if plan.difficulty is not None:
-        return {"difficulty": plan.difficulty}
-    draw = np.random.default_rng(np.random.SeedSequence(entropy=plan.seed, spawn_key=(index, 1)))
-    return {"difficulty": DIFFICULTIES[int(draw.integers(len(DIFFICULTIES)))]}
+def _not_where_asked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of the options of an agent and a critic where their models are asked."""
+    options = {name: values[name] for name in ("agent_options", "critic_options") if name in values}
+    kept = {name: {key: v for key, v in of.items() if key not in WHERE_ASKED} for name, of in options.items()}
+    return {**values, **kept}

@@ -252,6 +252,56 @@ def test_bad_arguments_of_collect(termigen: Termigen, tmp_path: Path, args: tupl
     assert not (tmp_path / "run").exists()
 
 
+CASTS = """
+[[agents]]
+name = "oracle"
+[[agents]]
+name = "null"
+[[critics]]
+name = "rule"
+epsilon = 1.0
+[[critics]]
+name = "none"
+"""
+
+
+def test_collect_with_agents_and_critics_of_a_file(termigen: Termigen, tmp_path: Path) -> None:
+    (tmp_path / "cast.toml").write_text(CASTS)
+    words = ("--out", tmp_path / "run", "--tasks", "add", "--episodes", 4, "--cast", tmp_path / "cast.toml")
+    assert termigen("collect", *words, "--json").document["episodes"] == 4
+    found = [EpisodeStore(tmp_path / "run").get(f"00000{i}") for i in range(4)]
+    assert [(one.agent, bool(one.perturbations)) for one in found] == [
+        ("oracle", True),
+        ("oracle", False),
+        ("null", False),  # who has only to hand in
+        ("null", False),
+    ]
+    assert len({one.seed for one in found}) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "told"),
+    [
+        ("[[agents]\n", (), "expected TOML"),
+        ("", (), "agents: Field required"),
+        (CASTS.replace('"null"', "7"), (), "agents.1.name"),
+        (CASTS + "speed = 3\n", (), "critics.1.speed: Extra inputs are not permitted"),
+        (CASTS.replace("1.0", "7.0"), (), "epsilon"),
+        (CASTS, ("--agent", "oracle", "--epsilon", "0.2"), "expected it in place of --agent, --epsilon"),
+        (CASTS, ("--max-dollars", "3"), "price"),
+    ],
+)
+def test_a_cast_that_can_not_be_had_is_refused(
+    termigen: Termigen, tmp_path: Path, text: str, args: tuple[str, ...], told: str
+) -> None:
+    (tmp_path / "cast.toml").write_text(text)
+    words = ("--out", tmp_path / "run", "--tasks", "add", "--cast", tmp_path / "cast.toml")
+    done = termigen("collect", *words, *args)
+    assert done.code == 2
+    assert told in " ".join(done.err.replace("│", " ").split())
+    assert not (tmp_path / "run").exists()
+
+
 def test_collect_with_a_model_at_an_endpoint(
     termigen: Termigen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

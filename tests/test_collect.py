@@ -21,7 +21,7 @@ import termigen_gym.collect
 from termigen_gym.collect import PATIENCE, RETRIES, collect
 from termigen_gym.errors import AgentError, BudgetSpent, StoreError, TaskError, TermigenError
 from termigen_gym.llm import Budget
-from termigen_gym.plan import BUILDS, Plan, Progress, options_of, seed_of
+from termigen_gym.plan import BUILDS, Plan, Progress
 from termigen_gym.store import EpisodeStore
 from tests.agents_for_tests import Waiting
 from tests.bash_env import BashEnv, register, write_task
@@ -53,7 +53,7 @@ def test_every_episode_is_played_once_and_kept(run: Path) -> None:
     assert sorted(episodes) == [f"{i:06d}" for i in range(6)]
     for i in range(6):
         episode = episodes[f"{i:06d}"]
-        assert (episode.task_id, episode.seed) == (PLAN.tasks[i % 2], seed_of(3, i))
+        assert (episode.task_id, episode.seed) == (PLAN.tasks[i % 2], PLAN.seed_of(i))
         assert episode.solved
         assert episode.env_spec is not None
     assert BashEnv.prepared == ["add", "add2"]
@@ -117,7 +117,7 @@ def test_a_run_is_not_resumed_when_a_task_has_changed(run: Path, tmp_path: Path)
 
 
 def test_a_failure_that_passes_is_tried_again_and_kept(run: Path) -> None:
-    BashEnv.deaths[seed_of(3, 2)] = 1
+    BashEnv.deaths[PLAN.seed_of(2)] = 1
     summary = collect(PLAN, run)
     assert (summary.episodes, summary.played, summary.errors, summary.failures) == (6, 7, 0, 1)
     assert EpisodeStore(run).get("000002").ended == "error"
@@ -126,7 +126,7 @@ def test_a_failure_that_passes_is_tried_again_and_kept(run: Path) -> None:
 
 
 def test_a_failure_that_stays_is_an_error_until_the_run_is_resumed(run: Path) -> None:
-    BashEnv.deaths[seed_of(3, 2)] = RETRIES + 1
+    BashEnv.deaths[PLAN.seed_of(2)] = RETRIES + 1
     summary = collect(PLAN, run)
     assert (summary.episodes, summary.errors, summary.failures) == (5, 1, RETRIES + 1)
     assert summary.last_error == {"type": "SandboxDied", "message": "expected a sandbox, found that it is gone"}
@@ -168,6 +168,37 @@ def test_a_budget_that_is_spent_ends_the_run_until_there_is_more(run: Path, limi
 def test_a_model_that_fails_is_asked_again_where_that_may_help(run: Path, error: str, tries: int) -> None:
     summary = collect(failing(error, "000002"), run)
     assert (summary.played, summary.errors) == (5 + tries, 2 - tries)
+
+
+def test_each_agent_plays_each_task_and_seed_with_each_critic(run: Path) -> None:
+    quiet = {"critic": "none"}
+    others = (quiet, {"agent": "null"}, {"agent": "null", **quiet})
+    plan = replace(PLAN, episodes=16, others=others, epsilon=1.0, workers=1)
+    summary = collect(plan, run)
+    assert (summary.episodes, summary.errors) == (16, 0)
+    episodes = list(EpisodeStore(run))
+    assert [episode.task_id for episode in episodes] == [ADD, ADD2] * 8
+    assert [episode.agent for episode in episodes] == ([*["oracle"] * 4, *["null"] * 4]) * 2
+    assert [bool(episode.perturbations) for episode in episodes[:4]] == [True, True, False, False]
+    assert [episode.seed for episode in episodes] == [PLAN.seed_of(i) for i in (*(0, 1) * 4, *(2, 3) * 4)]
+    with pytest.raises(StoreError, match=r"others was .*, now null"):
+        collect(replace(plan, others=()), run)
+    assert "others" not in PLAN.identity(), "runs that were begun before can be resumed"
+
+
+def test_who_else_plays_is_checked_at_once() -> None:
+    with pytest.raises(ValueError, match=r"others: expected agent, .*, found seed"):
+        replace(PLAN, others=({"seed": 7},))
+    with pytest.raises(ValueError, match="epsilon"):
+        replace(PLAN, others=({"epsilon": 7},))
+    secret = {"agent": "chat", "agent_options": {"model": "m", "base_url": "http://secret/v1"}}
+    assert "secret" not in str(replace(PLAN, others=(secret,)).identity())
+
+
+def test_an_agent_among_others_that_can_not_be_had_is_known_before_images_are_built(run: Path) -> None:
+    with pytest.raises(AgentError, match="found 'nobody'"):
+        collect(replace(PLAN, others=({"agent": "nobody"},)), run)
+    assert BashEnv.prepared == []
 
 
 def test_requests_that_fail_end_a_run_only_where_none_is_answered(run: Path) -> None:
@@ -243,14 +274,14 @@ def test_an_agent_that_can_not_be_had_is_known_before_images_are_built(run: Path
 
 
 def test_an_episode_that_did_not_begin_has_used_nothing(run: Path) -> None:
-    BashEnv.deaths[seed_of(3, 2)] = 1
+    BashEnv.deaths[PLAN.seed_of(2)] = 1
     collect(failing("ModelError"), run)
     assert EpisodeStore(run).get("000001").usage == {"requests": 1}
     assert EpisodeStore(run).get("000002").usage == {}
 
 
 def test_many_failures_in_a_row_end_the_run(run: Path) -> None:
-    BashEnv.deaths.update({seed_of(3, i): 99 for i in range(40)})
+    BashEnv.deaths.update({PLAN.seed_of(i): 99 for i in range(40)})
     with pytest.raises(TermigenError, match="10 failures in a row, at last SandboxDied"):
         collect(replace(PLAN, episodes=40), run)
     assert all(episode.ended == "error" for episode in EpisodeStore(run))
@@ -337,11 +368,11 @@ def test_a_family_gets_a_difficulty_from_the_episodes_seed(tmp_path: Path, monke
     (tmp_path / "more" / "families" / "sums").mkdir(parents=True)
     monkeypatch.setenv("TERMIGEN_ENVS", f"{tmp_path / 'envs'}:{tmp_path / 'more'}")
     plan = Plan(tasks=("termigen/sums-v0",), episodes=30)
-    drawn = [options_of(plan, i) for i in range(30)]
-    assert drawn == [options_of(plan, i) for i in range(30)]
+    drawn = [plan.options_of(i) for i in range(30)]
+    assert drawn == [plan.options_of(i) for i in range(30)]
     assert {options["difficulty"] for options in drawn} == {"easy", "medium", "hard"}
-    assert options_of(replace(plan, difficulty="hard"), 0) == {"difficulty": "hard"}
-    assert options_of(PLAN, 0) == {}
+    assert replace(plan, difficulty="hard").options_of(0) == {"difficulty": "hard"}
+    assert PLAN.options_of(0) == {}
 
 
 _SCRIPT = """

@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from termigen_gym.plan import seed_of
+from termigen_gym.plan import Plan
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.store import EpisodeStore
 from tests.command import MAIN
@@ -32,5 +32,5 @@ def test_a_machine_that_goes_down_loses_no_episode_and_repeats_none(one_engine: 
     episodes = list(EpisodeStore(run))
     assert sorted(episode.id for episode in episodes) == [f"{index:06d}" for index in range(EPISODES)]
     for episode in episodes:
-        assert episode.seed == seed_of(5, int(episode.id))
+        assert episode.seed == Plan(("termigen/stock-terminal-v0",), EPISODES, seed=5).seed_of(int(episode.id))
     assert any(episode.perturbations for episode in episodes)

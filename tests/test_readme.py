@@ -77,6 +77,9 @@ def runnable() -> list[str]:
 
 
 def test_termigen_commands_run_in_order(tmp_path: Path) -> None:
+    for kind, text in BLOCKS:
+        if kind == "toml" and (name := re.match(r"# (\w+\.toml)\n", text)):
+            (tmp_path / name[1]).write_text(text)
     samples.write_task(tmp_path / "their-tasks" / "one")
     for command in runnable():
         words = shlex.split(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -41,7 +42,14 @@ if TYPE_CHECKING:
     from ..score import Rate, Score
 
 
+_INSTEAD = (
+    *("agent", "checkpoint", "model", "base_url", "api_key_env", "temperature", "option"),
+    *("critic", "epsilon", "critic_option", "schedule", "informative_only"),
+)
+
+
 def collect(
+    context: typer.Context,
     out: RunFolder,
     tasks: TaskGlob = "*",
     episodes: Annotated[int, typer.Option(min=1, help="How many, over the tasks in turn.")] = 100,
@@ -67,6 +75,14 @@ def collect(
     api_key_env: KeyVariable = None,
     temperature: Temperature = None,
     option: AgentOptions = None,
+    cast: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            exists=True,
+            help="TOML file of agents and critics, each with each, in place of those above.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Play many episodes and keep them.
@@ -103,7 +119,10 @@ def collect(
         workers=workers,
         sandbox=sandbox,
     )
-    if max_dollars is not None and not {*plan.agent_options, *plan.critic_options} & {"price"}:
+    if cast is not None:
+        plan = _with_casts(context, plan, cast)
+    priced = {name for one in plan.casts for name in (*one.agent_options, *one.critic_options)}
+    if max_dollars is not None and "price" not in priced:
         raise typer.BadParameter(
             "expected --option or --critic-option price=[READ, WRITTEN] beside it", param_hint="--max-dollars"
         )
@@ -114,6 +133,22 @@ def collect(
     else:
         _show_summary(summary)
     raise typer.Exit(3 if summary.errors else 0)
+
+
+def _with_casts(context: typer.Context, plan: Plan, path: Path) -> Plan:
+    """Return a plan that is played by whom a file names."""
+    from dataclasses import replace
+
+    from .casts import read_casts
+
+    sources = ((name, context.get_parameter_source(name)) for name in _INSTEAD)
+    given = [name for name, source in sources if source is not None and source.name == "COMMANDLINE"]
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise typer.BadParameter(f"expected it in place of {flags}", param_hint="--cast")
+    first, *others = read_casts(path)
+    with usage_errors():
+        return replace(plan, **first, others=tuple(others))
 
 
 def _plan(
