@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from termigen_gym.cli import app
 from termigen_gym.cli.exporting import Format
 from termigen_gym.sandbox.base import Engine
+from termigen_gym.store import EpisodeStore
 from tests.chat import a_tokenizer
 from tests.replay.recording import register
 
@@ -47,3 +48,15 @@ def test_a_run_is_collected_exported_and_replayed(
         assert list(out.iterdir())
     total = termigen("replay", run, "--all", *where)["total"]
     assert (total["episodes"], total["share"]) == (EPISODES, 1.0)
+
+
+@pytest.mark.parametrize("command", [("collect", "--episodes", "1"), ("eval",)], ids=["collect", "eval"])
+def test_an_agent_is_shown_as_much_as_is_wanted(
+    one_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    register(monkeypatch, tmp_path / "envs", "one")
+    words = ["--out", str(tmp_path / "run"), "--tasks", "one", "--agent", "oracle", "--sandbox", one_engine.name]
+    done = CliRunner().invoke(app, [*command, *words, "--output-limit", "120"], catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    (episode,) = EpisodeStore(tmp_path / "run")
+    assert (episode.env_spec or {})["kwargs"]["output_limit"] == 120

@@ -55,6 +55,12 @@ RunFolder = Annotated[Path, typer.Option(file_okay=False, help="Folder of the ru
 TaskGlob = Annotated[str, typer.Option(help="Which tasks, by name or id; * and ? match, commas separate.")]
 Epsilon = Annotated[float, typer.Option(min=0.0, max=1.0, help="Probability of a mistake at each step.")]
 MaxSteps = Annotated[int | None, typer.Option(min=1, help="Turns of an episode; the task's own where not given.")]
+OutputLimit = Annotated[
+    int | None,
+    typer.Option(
+        min=100, max=131072, help="Characters of output that the agent is shown of a step; 10000 where not given."
+    ),
+]
 Ray = Annotated[str, typer.Option(help="Play on the machines of the Ray cluster at this address, an episode a core.")]
 AgentName = Annotated[str | None, typer.Option(help="oracle, null, echo, human, local, chat, or module:Class.")]
 Checkpoint = Annotated[str | None, typer.Option(help="Play with this checkpoint (agent local).")]

@@ -21,6 +21,7 @@ from .options import (
     KeyVariable,
     MaxSteps,
     Model,
+    OutputLimit,
     Ray,
     RunFolder,
     Sandbox,
@@ -62,6 +63,7 @@ def collect(
     seed: Seed = 0,
     difficulty: Annotated[Difficulty | None, typer.Option(help="Of families; drawn where not given.")] = None,
     max_steps: MaxSteps = None,
+    output_limit: OutputLimit = None,
     workers: Workers = 2,
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="Begin no episode when models have read and written so many.")
@@ -116,6 +118,7 @@ def collect(
         seed=seed,
         difficulty=difficulty,
         max_steps=max_steps,
+        output_limit=output_limit,
         workers=workers,
         sandbox=sandbox,
     )
@@ -165,6 +168,7 @@ def _plan(
     informative_only: bool,
     seed: int,
     max_steps: int | None,
+    output_limit: int | None,
     workers: int,
 ) -> Plan:
     """Return what the options that both commands have ask for; `chosen` is the agent's name and its options."""
@@ -185,6 +189,7 @@ def _plan(
             seed=seed,
             difficulty=None if difficulty is None else difficulty.value,
             max_steps=max_steps,
+            output_limit=output_limit,
             workers=workers,
             sandbox=sandbox.value,
         )
@@ -232,6 +237,7 @@ def evaluate(
     seed: Seed = 0,
     difficulty: Annotated[Difficulty | None, typer.Option(help="Of families; drawn where not given.")] = None,
     max_steps: MaxSteps = None,
+    output_limit: OutputLimit = None,
     workers: Workers = 2,
     ray: Ray = "",
     sandbox: Sandbox = SandboxName.auto,
@@ -272,6 +278,7 @@ def evaluate(
         seed=seed,
         difficulty=difficulty,
         max_steps=max_steps,
+        output_limit=output_limit,
         workers=workers,
         sandbox=sandbox,
     )

@@ -23,6 +23,7 @@ from .options import (
     KeyVariable,
     MaxSteps,
     Model,
+    OutputLimit,
     Sandbox,
     SandboxName,
     ScheduleOptions,
@@ -128,6 +129,7 @@ def play(
     schedule: ScheduleOptions = None,
     difficulty: Annotated[Difficulty | None, typer.Option(help="Of a family's instance.")] = None,
     max_steps: MaxSteps = None,
+    output_limit: OutputLimit = None,
     checkpoint: Checkpoint = None,
     model: Model = None,
     base_url: BaseUrl = None,
@@ -160,7 +162,9 @@ def play(
     screen = ERR if as_json else OUT
     player: Agent = make_agent(name, {"console": screen} if name == "human" else options)
     with usage_errors():
-        env = make(env_id(entry.name), sandbox=sandbox.value, **({} if max_steps is None else {"max_steps": max_steps}))
+        limits = {"max_steps": max_steps, "output_limit": output_limit}
+        given = {limit: value for limit, value in limits.items() if value is not None}
+        env = make(env_id(entry.name), sandbox=sandbox.value, **given)
         if critic != CriticName.none:
             env = CriticWrapper(
                 env,
