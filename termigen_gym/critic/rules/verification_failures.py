@@ -95,7 +95,7 @@ def check_skipped(command: str, rng: np.random.Generator) -> Perturbation | None
     )
 
 
-_RECENT = "date; ls -lat --full-time | head -n 5"
+_RECENT = "date; ls -la --full-time"  # not by time: what was made in one moment has no order
 
 
 def step_skipped(command: str, rng: np.random.Generator) -> Perturbation | None:
@@ -119,7 +119,7 @@ def step_skipped(command: str, rng: np.random.Generator) -> Perturbation | None:
         finding = f"By these dates nothing has happened since my last step: {program} has not run, I only said so."
     return Perturbation(
         "verification_failure",
-        pick(rng, ["ls -la", "pwd; ls", "ls -lt | head -n 8", "echo done; ls"]),
+        pick(rng, ["ls -la", "pwd; ls", "ls -l", "echo done; ls"]),
         pick(rng, claims),
         "rule: step_skipped",
         Repair(_RECENT if path is None else f"date; ls -ld --full-time {path}", finding),
