@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from .agents.base import Agent, Closable
 from .cluster import Cluster
@@ -33,9 +34,10 @@ class Cast:
             AgentError, ModelError: there is no such agent, or it can't be made.
         """
         if plan.critic != "none":  # environments share a critic's connections for as long as anybody holds it
-            key = json.dumps([plan.critic, plan.critic_options], sort_keys=True)
-            self._critics.setdefault(key, critic_named(plan.critic, plan.critic_options))
-        idle = self._idle.setdefault(json.dumps([plan.agent, plan.agent_options], sort_keys=True), SimpleQueue())
+            key = _key(plan.critic, plan.critic_options)
+            if key not in self._critics:
+                self._critics[key] = critic_named(plan.critic, plan.critic_options)
+        idle = self._idle.setdefault(_key(plan.agent, plan.agent_options), SimpleQueue())
         try:
             agent = idle.get_nowait()
         except Empty:
@@ -50,6 +52,10 @@ class Cast:
         for cast in plan.casts:
             with self.one(cast):
                 pass
+
+
+def _key(name: str, options: Mapping[str, Any]) -> str:
+    return json.dumps([name, options], sort_keys=True)
 
 
 class _Closed(Exception):

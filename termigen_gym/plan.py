@@ -106,7 +106,8 @@ class Plan:
 
     def seed_of(self, index: int) -> int:
         """Return the seed of episode `index`; whoever plays a task for the n-th time has the same."""
-        return _drawn(self.seed, self._round(index))
+        sequence = np.random.SeedSequence(entropy=self.seed, spawn_key=(self._round(index),))
+        return int(sequence.generate_state(1)[0])
 
     def options_of(self, index: int) -> dict[str, Any]:
         """Return what episode `index` gives to ``reset``: a family's difficulty, drawn from the run's seed.
@@ -219,10 +220,6 @@ def prepare(plan: Plan, on_progress: OnProgress) -> None:
     # Tasks share layers, which two builds at once would both make: the first image brings them for the others.
     for some in (ids[:1], ids[1:]):
         run_jobs((_BuildJob(plan, id) for id in some), BUILDS, on_done)
-
-
-def _drawn(seed: int, number: int) -> int:
-    return int(np.random.SeedSequence(entropy=seed, spawn_key=(number,)).generate_state(1)[0])
 
 
 def _not_where_asked(values: Mapping[str, Any]) -> dict[str, Any]:

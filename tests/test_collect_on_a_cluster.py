@@ -31,6 +31,7 @@ def test_a_machine_that_goes_down_loses_no_episode_and_repeats_none(one_engine: 
     assert (summary["episodes"], summary["played"], summary["solved"], summary["errors"]) == (8, 8, 8, 0)
     episodes = list(EpisodeStore(run))
     assert sorted(episode.id for episode in episodes) == [f"{index:06d}" for index in range(EPISODES)]
+    plan = Plan(("termigen/stock-terminal-v0",), EPISODES, seed=5)
     for episode in episodes:
-        assert episode.seed == Plan(("termigen/stock-terminal-v0",), EPISODES, seed=5).seed_of(int(episode.id))
+        assert episode.seed == plan.seed_of(int(episode.id))
     assert any(episode.perturbations for episode in episodes)

@@ -38,6 +38,13 @@ def ask(purpose: str, content: str = "Hi") -> Request:
     return Request(purpose, ({"role": "user", "content": content},))
 
 
+def failing(error: ModelError) -> Scripted:
+    def fails(request: Request) -> str:
+        raise error
+
+    return Scripted(fails)
+
+
 def record(path: Path, *purposes: str) -> list[Reply]:
     with Recorder(ECHO, path) as model:
         return [model.complete(ask(purpose)) for purpose in purposes]
@@ -120,22 +127,16 @@ def test_a_cassette_needs_a_file_and_a_recorder_none(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_not_recorded(tmp_path: Path) -> None:
-    def fails(request: Request) -> str:
-        raise ModelUnavailable("down")
-
     path = tmp_path / "calls.jsonl"
-    with Recorder(Scripted(fails), path) as model, pytest.raises(ModelUnavailable):
+    with Recorder(failing(ModelUnavailable("down")), path) as model, pytest.raises(ModelUnavailable):
         model.complete(ask("a"))
     assert path.read_bytes() == b""
     assert record(path, "a")[0].text == "to a"
 
 
 def test_that_one_request_failed_is_recorded(tmp_path: Path) -> None:
-    def fails(request: Request) -> str:
-        raise RequestFailed("not this one")
-
     path = tmp_path / "calls.jsonl"
-    with Recorder(Scripted(fails), path) as model, pytest.raises(RequestFailed):
+    with Recorder(failing(RequestFailed("not this one")), path) as model, pytest.raises(RequestFailed):
         model.complete(ask("a"))
     for replayed in (Recorder(MUTE, path), Cassette(path)):
         with pytest.raises(RequestFailed, match=r"^not this one$"):

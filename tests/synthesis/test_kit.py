@@ -52,6 +52,14 @@ def test_it_says_what_pytest_says(folder: Path, case: str) -> None:
     assert set(told) <= {"test_outputs.py::test_a", "test_outputs.py::test_b"}
 
 
+def test_it_is_started_as_pytest_is() -> None:
+    """Two scripts, since each task's is in its digest: they differ in the words for what calls the tests."""
+    with_pytest, without = (kit_file(name).decode().splitlines() for name in ("test.sh", "run.sh"))
+    common = [line for line in with_pytest if line in without]
+    assert common == [line for line in without if line != "    /usr/bin/python3 -I run.py; then"]
+    assert len(with_pytest) - len(common) == 4
+
+
 def test_of_what_fails_it_says_where_and_why(folder: Path) -> None:
     (folder / "test_outputs.py").write_text("def test_a():\n    assert 1 == 2, 'not\\nyet'\n")
     told = ran(folder, "run.py").stdout
