@@ -27,6 +27,7 @@ from .start import Start, Started
 from .task import EnvironmentConfig, Task, folder_digest
 from .terminal import Reading, Terminal, Turn, drive
 from .verifier import Verdict, verify
+from .verifier.memory import VERDICTS, Reuse
 
 StepResult = tuple[str, float, bool, bool, dict[str, Any]]
 
@@ -35,6 +36,7 @@ OBSERVATION_LIMIT = 1 << 18
 SUBMIT = "exit"
 _DEFAULT_MAX_STEPS = 100
 _DEFAULT_TIMEOUT_S = 900.0
+_TICK_S = 0.01  # a file's time may be a little before the clock's: the kernel's last tick
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,7 @@ class TerminalEnv(gym.Env[str, str]):
         network: str = "task",
         reward: Literal["verifier", "binary", "fraction"] = "verifier",
         warm_resets: bool = True,
+        reuse_verdicts: bool = False,
         render_mode: str | None = None,
     ) -> None:
         """Load a task or family; nothing is built or started yet.
@@ -111,6 +114,8 @@ class TerminalEnv(gym.Env[str, str]):
             reward: "verifier": as the tests gave it; "binary": 1 where that is 1, else 0; "fraction": the share of the
                 tests that passed, where their output names them. The verdict in `info` has all.
             warm_resets: whether an env that was reset twice keeps one started sandbox ready for its next reset.
+            reuse_verdicts: whether a verdict of separate mode may be one on record, given to the very same artifacts
+                in an episode of this process; docs/verdicts.md says what "same" is.
             render_mode: None or "ansi".
 
         Raises:
@@ -138,6 +143,7 @@ class TerminalEnv(gym.Env[str, str]):
         self._network = network
         self._reward = reward
         self._warm_resets = warm_resets
+        self._reuse_verdicts = reuse_verdicts
         self._resets = 0
         self._stopping: list[Future[None]] = []
         self._task: Task | None = None
@@ -328,13 +334,20 @@ class TerminalEnv(gym.Env[str, str]):
     def _finish(self, reading: Reading, started: float, *, terminated: bool) -> StepResult:
         if self._terminal is not None:
             self._terminal.close()
-        verdict = verify(self.sandbox, self.task, self._fresh)
+        verdict = verify(self.sandbox, self.task, self._fresh, self._reuse())
         self._over = any(snapshot.tree.open for snapshot in self._snapshots)
         if not self._over:
             self._leave()
         self._shown = reading.output
         info = self._info(reading, started, verdict.to_dict())
         return reading.output, self._rewarded(verdict), terminated, not terminated, info
+
+    def _reuse(self) -> Reuse | None:
+        judge = self._judging
+        if not self._reuse_verdicts or judge is None or judge.limits.network != "none":
+            return None  # what the tests see of a network is not among the artifacts
+        begin = (judge.engine.name, judge.image_id, judge.limits, judge.env, judge.user, judge.workdir)
+        return Reuse(VERDICTS, f"{self.task.digest} {begin}", self._since)
 
     def _rewarded(self, verdict: Verdict) -> float:
         if self._reward == "binary":
@@ -425,6 +438,7 @@ class TerminalEnv(gym.Env[str, str]):
         """Take or start a sandbox, bring it to where the agent may begin, return its terminal."""
         started = start.begin(self.task.files, warm)
         self._sandbox, self._terminal = started.sandbox, started.terminal
+        self._since = started.since - _TICK_S
         check = self.task.config.environment.healthcheck
         if check is not None:
             wait_healthy(self._sandbox, check)

@@ -45,6 +45,7 @@ class Plan:
         seed: all seeds of the run come from it.
         difficulty: of family instances; None draws one for each episode.
         max_steps, command_timeout_s, output_limit: of the environment; None for its own.
+        reuse_verdicts: ids of the tasks whose verdicts may be reused, see `TerminalEnv`.
         workers: episodes at a time. sandbox: the engine.
     """
 
@@ -64,6 +65,7 @@ class Plan:
     max_steps: int | None = None
     command_timeout_s: float | None = None
     output_limit: int | None = None
+    reuse_verdicts: tuple[str, ...] = ()
     workers: int = 2
     sandbox: str = "auto"
 
@@ -130,14 +132,14 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """Return what decides what an episode is, the tasks' digests included.
 
-        The number of episodes, of workers, and the engine are left out: a run may be resumed with others. So are the
-        options of agent and critic that say where and how long a model is asked (`WHERE_ASKED`), which may hold what is
-        secret.
+        The number of episodes, of workers, the engine and which verdicts are reused are left out: a run may be resumed
+        with others. So are the options of agent and critic that say where and how long a model is asked
+        (`WHERE_ASKED`), which may hold what is secret.
 
         Raises:
             TaskError: a task is unknown.
         """
-        free = ("episodes", "only", "workers", "sandbox")
+        free = ("episodes", "only", "reuse_verdicts", "workers", "sandbox")
         kept = {key: value for key, value in asdict(self).items() if key not in free}
         others = kept.pop("others")
         if others:
@@ -172,7 +174,13 @@ def entry_of(id: str) -> Entry:
 def make_env(plan: Plan, id: str) -> TextEnv:
     """Return the environment of a task as `plan` wants it."""
     wanted = {key: getattr(plan, key) for key in ("max_steps", "command_timeout_s", "output_limit")}
-    env = make(id, sandbox=plan.sandbox, **{key: value for key, value in wanted.items() if value is not None})
+    reused = id in plan.reuse_verdicts
+    env = make(
+        id,
+        sandbox=plan.sandbox,
+        reuse_verdicts=reused,
+        **{key: value for key, value in wanted.items() if value is not None},
+    )
     if plan.critic == "none":
         return env
     return CriticWrapper(

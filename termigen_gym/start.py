@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -75,7 +76,8 @@ class Start:
         """
         spare: Started | None = SPARES.take(self) if warm else None
         if spare is None:
-            return Started(self.sandbox(files), None)
+            since = time.time()
+            return Started(self.sandbox(files), None, since)
         try:
             if files:
                 spare.sandbox.put(pack(files))
@@ -102,9 +104,10 @@ class Start:
         Raises:
             TermigenError: it could not be made.
         """
+        since = time.time()
         sandbox = self.sandbox({})
         try:
-            return Started(sandbox, self.terminal(sandbox) if self.with_terminal else None)
+            return Started(sandbox, self.terminal(sandbox) if self.with_terminal else None, since)
         except BaseException:
             sandbox.stop()
             raise
@@ -112,10 +115,15 @@ class Start:
 
 @dataclass(frozen=True, eq=False)
 class Started:
-    """A sandbox and its terminal, if it is open yet."""
+    """A sandbox and its terminal, if it is open yet.
+
+    Attributes:
+        since: before it was begun, seconds since the epoch: what is in it and younger is not its image's.
+    """
 
     sandbox: Sandbox
     terminal: Terminal | None
+    since: float = 0.0
 
     def usable(self) -> bool:
         """Return whether both still live."""

@@ -60,3 +60,22 @@ def test_an_agent_is_shown_as_much_as_is_wanted(
     assert done.exit_code == 0, done.stderr
     (episode,) = EpisodeStore(tmp_path / "run")
     assert (episode.env_spec or {})["kwargs"]["output_limit"] == 120
+
+
+@pytest.mark.parametrize(("task", "most"), [("stock-terminal", 2), ("one", 4)])
+def test_verdicts_are_reused_where_a_certificate_holds(
+    one_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, most: int
+) -> None:
+    register(monkeypatch, tmp_path / "envs", "one")
+    words = ("--tasks", task, "--episodes", "4", "--critic", "none", "--workers", "1", "--reuse-verdicts")
+    done = CliRunner().invoke(
+        app,
+        ["collect", "--out", str(tmp_path / "run"), "--sandbox", one_engine.name, *words],
+        catch_exceptions=False,
+    )
+    assert done.exit_code == 0, done.stderr
+    assert ("reused for 0 of 1 tasks" in done.stderr) == (task == "one")
+    verdicts = [episode.verdict for episode in EpisodeStore(tmp_path / "run")]
+    assert all(verdict is not None and verdict["reward"] == 1 for verdict in verdicts)
+    assert len([verdict for verdict in verdicts if verdict is not None and not verdict["reused"]]) <= most
+    assert task == "stock-terminal" or not any(verdict["reused"] for verdict in verdicts if verdict is not None)

@@ -18,7 +18,7 @@ from ..catalog import Entry, Kind, entries, roots
 from ..errors import TaskError
 from ..lines import write_whole
 from ..registration import env_id
-from ..task import TaskPaths, load_config
+from ..task import TaskPaths, folder_digest, load_config
 from .context import Report
 from .shape import is_own
 
@@ -108,6 +108,22 @@ def read_manifest(path: Path) -> dict[str, Certificate]:
             raise TaskError(f"{path}: line {number}: {error}") from None
         found[certificate.id] = certificate
     return found
+
+
+def steady(chosen: Iterable[Entry]) -> list[Entry]:
+    """Return those of our tasks whose certificate holds and found the same verdict in each run, none of them flaky.
+
+    Raises:
+        TaskError: the manifest is malformed.
+    """
+    held = read_manifest(manifest_path())
+    return [entry for entry in chosen if _is_steady(held.get(env_id(entry.name)), entry)]
+
+
+def _is_steady(certificate: Certificate | None, entry: Entry) -> bool:
+    if certificate is None or not is_own(entry) or certificate.digest != folder_digest(entry.folder):
+        return False
+    return bool(certificate.checks["flakes"]["figures"]["flaky"] == 0)
 
 
 def add_to_manifest(path: Path, passed: Iterable[Certificate]) -> None:

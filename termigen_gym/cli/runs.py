@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,6 +67,10 @@ def collect(
     max_steps: MaxSteps = None,
     output_limit: OutputLimit = None,
     workers: Workers = 2,
+    reuse_verdicts: Annotated[
+        bool,
+        typer.Option("--reuse-verdicts", help="Judge the same end of an episode once, for tasks with a certificate."),
+    ] = False,
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="Begin no episode when models have read and written so many.")
     ] = None,
@@ -122,6 +128,8 @@ def collect(
         workers=workers,
         sandbox=sandbox,
     )
+    if reuse_verdicts:
+        plan = replace(plan, reuse_verdicts=_steady(plan.tasks))
     if cast is not None:
         plan = _with_casts(context, plan, cast)
     priced = {name for one in plan.casts for name in (*one.agent_options, *one.critic_options)}
@@ -193,6 +201,20 @@ def _plan(
             workers=workers,
             sandbox=sandbox.value,
         )
+
+
+def _steady(ids: Sequence[str]) -> tuple[str, ...]:
+    """The tasks whose certificate says that a verdict depends on nothing but what was left."""
+    from ..checks.manifest import steady
+    from ..plan import entry_of
+
+    entries = {entry_of(id).name: id for id in ids}
+    kept = tuple(entries[entry.name] for entry in steady(map(entry_of, ids)))
+    if len(kept) < len(ids):
+        from .screen import ERR
+
+        ERR.print(f"verdicts are reused for {len(kept)} of {len(ids)} tasks: the others have no certificate that holds")
+    return kept
 
 
 def _show_summary(summary: CollectSummary) -> None:

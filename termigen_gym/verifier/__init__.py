@@ -19,8 +19,9 @@ from typing import Any
 from ..errors import TooLarge, VerifierError, VerifierTimeout
 from ..sandbox.base import Change, ExecResult, Sandbox, pack
 from ..task import Task
-from ..tree import changed_state, hash_of, state_of, tree_of
+from ..tree import changed_state, digest_of, hash_of, state_of, tree_of
 from . import toolchain
+from .memory import Reuse
 from .rewards import LOGS, REWARD_FILES, REWARD_LIMIT, fraction, outcomes, reward_of
 
 TESTS = "/tests"
@@ -44,6 +45,7 @@ class Verdict:
             back before they ran, so that the reward counts as it stands. Never any in separate mode.
         tree: sha256 over what the agent left, times and process ids aside: in separate mode its artifacts, else what it
             changed; "" where that is too large to be taken out. Two plays that did the same have the same.
+        reused: whether the tests did not run for it: they had judged the very same artifacts before (`Memory`).
     """
 
     reward: float
@@ -52,6 +54,7 @@ class Verdict:
     output: str
     tampered: tuple[str, ...] = ()
     tree: str = ""
+    reused: bool = False
 
     @property
     def fraction(self) -> float:
@@ -64,7 +67,9 @@ class Verdict:
         return {**asdict(self), "tampered": list(self.tampered)}
 
 
-def verify(sandbox: Sandbox, task: Task, fresh: Callable[[], AbstractContextManager[Sandbox]]) -> Verdict:
+def verify(
+    sandbox: Sandbox, task: Task, fresh: Callable[[], AbstractContextManager[Sandbox]], reuse: Reuse | None = None
+) -> Verdict:
     """Run the task's tests on what the agent left in its sandbox. Nothing that it started lives on, but in shared mode.
 
     Args:
@@ -72,6 +77,7 @@ def verify(sandbox: Sandbox, task: Task, fresh: Callable[[], AbstractContextMana
         task: what it was to do.
         fresh: gives, for the length of a `with` block, another sandbox as the task's verifier needs it; called in
             separate mode only.
+        reuse: in separate mode, take the verdict on the same artifacts where there is one.
 
     Raises:
         VerifierError: the verdict can't be had; see its kinds.
@@ -80,11 +86,19 @@ def verify(sandbox: Sandbox, task: Task, fresh: Callable[[], AbstractContextMana
     if not task.config.separate:
         return _in_place(sandbox, task)
     artifacts = _taken_out(sandbox, task)
+    if reuse is not None:
+        end = reuse.end(_digest_of_tests(task), artifacts)
+        known = reuse.memory.recall(end)
+        if known is not None:
+            return known
     with fresh() as clean:
         for paths, archive in artifacts:
             clean.put(archive, removing=paths)
         verdict = _judge(clean, task)
-    return replace(verdict, tree=hash_of(tree_of(state_of(archive for _, archive in artifacts))))
+    verdict = replace(verdict, tree=hash_of(tree_of(state_of(archive for _, archive in artifacts))))
+    if reuse is not None:
+        reuse.memory.keep(end, verdict)
+    return verdict
 
 
 def plain_values(env: Mapping[str, str]) -> dict[str, str]:
@@ -96,6 +110,10 @@ def plain_values(env: Mapping[str, str]) -> dict[str, str]:
 
 
 _VARIABLE = re.compile(r"\$\{\w+(?::-([^}]*))?\}")
+
+
+def _digest_of_tests(task: Task) -> str:
+    return digest_of(*(part for name, file in sorted(task.tests().items()) for part in (name, file.content)))
 
 
 _Taken = list[tuple[Sequence[str], bytes]]
