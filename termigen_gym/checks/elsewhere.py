@@ -27,7 +27,10 @@ def pytest_collection_modifyitems(items):
 
 
 def check_elsewhere(context: Context) -> Finding:
-    """The solution earns 1 with half a CPU, in another time zone, and with pytest's tests in reverse order."""
+    """The solution earns 1 with half a CPU, in another time zone, and with the tests in reverse order.
+
+    The latter where pytest runs them, or our run.py, which heeds the same conftest.py.
+    """
     problems, evidence = [], []
     with _copy(context.entry.folder) as folder:
         for pick in context.sample:

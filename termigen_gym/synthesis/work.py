@@ -113,7 +113,7 @@ class Work:
             "tests/test.sh": kit_file("test.sh"),
         }
         if re.search(r"\bnobody\b", self._files[_TESTS]):
-            texts["tests/nobody.py"] = kit_file("nobody.py")
+            texts |= {f"tests/{name}": kit_file(name) for name in ("nobody.py", "artifacts.py")}
         try:
             return Draft(self._name, {path: tree_file(path, text) for path, text in texts.items()})
         except TaskError as error:

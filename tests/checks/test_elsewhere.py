@@ -12,12 +12,15 @@ from termigen_gym.catalog import Entry
 from termigen_gym.checks import CHECKS, check_tasks
 from termigen_gym.checks.elsewhere import check_elsewhere, with_value
 from termigen_gym.sandbox.base import Engine
+from termigen_gym.synthesis.blueprints.kit import kit_file
 from tests.samples import write_task
 
 BY_PYTEST = """
 pytest /tests/test_outputs.py -rA
 [ $? -eq 0 ] && echo 1 > /logs/verifier/reward.txt || echo 0 > /logs/verifier/reward.txt
 """
+BY_RUN = BY_PYTEST.replace("pytest /tests/test_outputs.py -rA", "python3 -I /tests/run.py")
+RUN = kit_file("run.py").decode()
 IN_ORDER = """
 from pathlib import Path
 def test_first(): Path("/tmp/first").touch()
@@ -31,6 +34,13 @@ SOLVE = "#!/bin/bash\n\n# Now.\necho done > /app/out.txt\n"
     [
         ({}, 1),
         ({"test_sh": BY_PYTEST, "files": {"tests/test_outputs.py": IN_ORDER}}, 0),
+        (
+            {
+                "test_sh": BY_RUN,
+                "files": {"tests/test_outputs.py": IN_ORDER, "tests/run.py": kit_file("run.py").decode()},
+            },
+            0,
+        ),
         ({"test_sh": "date +%Z | grep -c UTC > /logs/verifier/reward.txt || true\n"}, 0),
         ({"solve": SOLVE.replace("echo done", "[ $(date +%Z) = UTC ] && echo done")}, 0),
         ({"toml": "[environment]\ncpus = 2\n[verifier.env]\nTZ = 'UTC'\nWORD = 'a'\n"}, 1),

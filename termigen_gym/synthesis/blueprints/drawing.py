@@ -13,24 +13,18 @@ _BLANK = re.compile(r"@([a-z_]+)@")
 _PRELUDE = '''\
 """@about@"""
 @imports@
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-WANT = json.loads((HERE / "expected.json").read_text())
+from artifacts import below, read
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+with open(f"{HERE}/expected.json", encoding="utf-8") as file:
+    WANT = json.load(file)
 @constants@
-
-
-def content(path):
-    """Returns the bytes of a regular file of bounded size."""
-    path = Path(path)
-    assert path.is_file() and not path.is_symlink(), f"{path}: expected a regular file, found none"
-    assert path.stat().st_size < 1 << 20, f"{path}: expected less than 1 MiB"
-    return path.read_bytes()
 
 
 def lines(path):
     """Returns a text's lines; whether the last one ends with a newline makes no difference."""
-    return content(path).decode().removesuffix("\\n").split("\\n")
+    return read(path).decode().removesuffix("\\n").split("\\n")
 '''
 
 
@@ -86,10 +80,10 @@ def tests_text(about: str, constants: Mapping[str, str], body: str, imports: Seq
         about: its docstring.
         constants: name to Python expression; paths are to be written out, so that checks can see which are read.
         body: the test functions.
-        imports: modules that they need, `json` among them.
+        imports: further modules that they need.
     """
     told = "\n".join(f"{name} = {value}" for name, value in constants.items())
-    modules = "\n".join(f"import {name}" for name in sorted(imports))
+    modules = "\n".join(f"import {name}" for name in sorted({"json", "os", *imports}))
     return fill(_PRELUDE, about=about, imports=modules, constants=told) + "\n\n" + body.strip() + "\n"
 
 

@@ -139,6 +139,7 @@ def assemble(
         "environment/Dockerfile": dockerfile(packages, workdir),
         "tests/test.sh": kit_file("run.sh"),
         "tests/run.py": kit_file("run.py"),
+        "tests/artifacts.py": kit_file("artifacts.py"),
         "tests/test_outputs.py": tests.strip() + "\n",
         "solution/solve.sh": _solve(description, steps),
         "solution/mistakes.toml": _mistakes(steps),
@@ -167,7 +168,10 @@ def dockerfile(packages: Sequence[str], workdir: str = "/app") -> str:
 
 
 def kit_file(name: str) -> bytes:
-    """Return one of the files that tasks share: ``test.sh``; ``run.sh`` and ``run.py`` in its place; ``nobody.py``."""
+    """Return one of the files that tasks share.
+
+    ``test.sh``; ``run.sh`` and ``run.py`` in its place; ``artifacts.py``; ``nobody.py``, which needs the latter.
+    """
     return (package_files("termigen_gym.synthesis") / "kit" / name).read_bytes()
 
 

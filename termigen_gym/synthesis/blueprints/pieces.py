@@ -148,17 +148,13 @@ import csv
 import hashlib
 import io
 import json
-from pathlib import Path
+import os
 
-WANTED = json.loads((Path(__file__).resolve().parent / "expected.json").read_text(encoding="utf-8"))
+from artifacts import below, read
 
-
-def read(path):
-    """Returns the bytes of a regular file, which stands at its own place and is not too large to be a result."""
-    path = Path(path)
-    assert path.is_file() and not path.is_symlink(), f"{path}: expected a file"
-    assert path.stat().st_size < 4_000_000, f"{path}: expected a result, found {path.stat().st_size} bytes"
-    return path.read_bytes()
+HERE = os.path.dirname(os.path.abspath(__file__))
+with open(f"{HERE}/expected.json", encoding="utf-8") as file:
+    WANTED = json.load(file)
 
 
 def text(path):
@@ -200,7 +196,6 @@ def same(found, wanted, what):
 
 def sums(top):
     """Returns the SHA-256 of each file below a folder, by its path from there."""
-    paths = [path for path in Path(top).rglob("*") if not path.is_dir()]
-    return {path.relative_to(top).as_posix(): hashlib.sha256(read(path)).hexdigest() for path in paths}
+    return {os.path.relpath(path, top): hashlib.sha256(read(path)).hexdigest() for path in below(top)}
 '''
 """The beginning of a test_outputs.py whose truth is in expected.json."""

@@ -13,23 +13,24 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import fragment
-import nobody
-import pytest
+from artifacts import MOST, read
+from run import asked
 
 FACTS = json.loads(Path("/tests/instance.json").read_text())
 LEVEL = FACTS["difficulty"]
 BASE = Path("/var/log") / FACTS["platform"]
 CONF = FACTS["configuration"]  # None where no rotation is asked for
 ROTATION = FACTS["rotation"]
-rotated_only = pytest.mark.skipif(LEVEL == "easy", reason="no rotation in this instance")
+rotated_only = asked(LEVEL != "easy")
 
 
 def report():
     """The agent's report."""
-    value = json.loads(nobody.read("/app/report.json").decode())
+    value = json.loads(read("/app/report.json").decode())
     assert isinstance(value, dict)
     return value
 
@@ -46,8 +47,8 @@ def incidents():
 
 def content(path):
     """A file's content, unpacked when it is gzipped."""
-    data = nobody.read(path)
-    return gzip.open(io.BytesIO(data)).read(nobody.MOST) if str(path).endswith(".gz") else data
+    data = read(path)
+    return gzip.open(io.BytesIO(data)).read(MOST) if str(path).endswith(".gz") else data
 
 
 def same(path, pristine):
@@ -59,7 +60,7 @@ def same(path, pristine):
 
 def is_empty(path):
     """Whether the path is a file without content."""
-    return nobody.read(path) == b""
+    return read(path) == b""
 
 
 def attributes(path):
@@ -92,14 +93,14 @@ def test_customers():
         assert found["customers"] == true["customers"]
 
 
-@pytest.mark.skipif(LEVEL == "easy", reason="not asked for in this instance")
+@asked(LEVEL != "easy")
 def test_routes():
     """`routes` lists exactly the routes on which requests failed, sorted."""
     for found, true in incidents():
         assert found["routes"] == true["routes"]
 
 
-@pytest.mark.skipif(LEVEL != "hard", reason="not asked for in this instance")
+@asked(LEVEL == "hard")
 def test_clock():
     """`clock` names the host with the wrong clock and its offset within two seconds."""
     found, true = report()["clock"], FACTS["clock"]
@@ -109,7 +110,7 @@ def test_clock():
 
 def test_failed_requests_listed():
     """failed.csv has exactly the failed requests, each once, with customer (and order and host where asked for)."""
-    text = nobody.read("/app/failed.csv").decode("utf-8-sig")
+    text = read("/app/failed.csv").decode("utf-8-sig")
     rows = [
         [c.strip() for c in row]
         for row in csv.reader(text.splitlines())
@@ -121,7 +122,7 @@ def test_failed_requests_listed():
     assert sorted(rows[1:]) == sorted(wanted)
 
 
-@pytest.mark.skipif(LEVEL != "easy", reason="not asked for in this instance")
+@asked(LEVEL == "easy")
 def test_log_is_archived_and_emptied():
     """The faulty host's log is in the archive byte for byte, and an empty log is in its place."""
     host = FACTS["incidents"][0]["host"]
@@ -165,12 +166,13 @@ def test_rotation_was_applied_once():
 class Trial:
     """An empty tree of logs elsewhere, and the agent's configuration for it. All logs were last rotated long ago."""
 
-    def __init__(self, base, logs):
+    def __init__(self, logs):
+        base = Path(tempfile.mkdtemp())
         self.folder = base / "logs" / "svc"
         self.folder.mkdir(parents=True)
         self.state, self.conf = base / "state", base / "conf"
         self.state.write_text("logrotate state -- version 2\n" + "".join(f'"{self.folder / n}" 2015-1-1-1:0:0\n' for n in logs))
-        text = fragment.rewrite(nobody.read(CONF).decode(), BASE, lambda body: "true")
+        text = fragment.rewrite(read(CONF).decode(), BASE, lambda body: "true")
         self.conf.write_text(text.replace(str(BASE), str(self.folder.parent)))
 
     def rotate(self):
@@ -181,9 +183,9 @@ class Trial:
 
 
 @rotated_only
-def test_configuration_keeps_the_right_number(tmp_path):
+def test_configuration_keeps_the_right_number():
     """On a fresh tree the configuration rotates by size, compresses, keeps the right number, creates the new log with the right mode."""
-    trial, keep = Trial(tmp_path, ["big.log"]), ROTATION["keep"]
+    trial, keep = Trial(["big.log"]), ROTATION["keep"]
     log, rounds = trial.folder / "big.log", ROTATION["keep"] + 2
     for i in range(rounds):
         log.write_bytes(f"round {i:03d}\n".encode().ljust(ROTATION["limit"] + 1, b"."))
@@ -199,9 +201,9 @@ def test_configuration_keeps_the_right_number(tmp_path):
 
 
 @rotated_only
-def test_configuration_leaves_small_and_empty_logs(tmp_path):
+def test_configuration_leaves_small_and_empty_logs():
     """Logs below the limit are not rotated however old they are; empty ones never; a missing log is no error."""
-    trial = Trial(tmp_path, ["small.log", "empty.log"])
+    trial = Trial(["small.log", "empty.log"])
     small, empty = trial.folder / "small.log", trial.folder / "empty.log"
     small.write_bytes(b"x" * (ROTATION["limit"] - 1))
     empty.write_bytes(b"")

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 import nobody
-import pytest
+from artifacts import read
+from run import asked, once
 
 FACTS = json.loads(Path("/tests/instance.json").read_text())
 ROOT = Path("/app") / FACTS["tool"]
@@ -27,7 +28,7 @@ def run(command, folder, seconds=30, env=ENV):
 
 def text_of(path):
     """A file's text, or None where there is no file."""
-    return nobody.read(path).decode(errors="replace") if path.is_file() else None
+    return read(path).decode(errors="replace") if path.is_file() else None
 
 
 def write(folder, path):
@@ -64,7 +65,7 @@ def quick_compiler(folder):
 def sources_of(folder):
     """All files of a tree in which nothing was built: name to content and whether it may be run."""
     paths = [path for path in folder.rglob("*") if not path.is_dir()]
-    return {str(path.relative_to(folder)): (nobody.read(path), path.stat().st_mode & 0o111) for path in paths}
+    return {str(path.relative_to(folder)): (read(path), path.stat().st_mode & 0o111) for path in paths}
 
 
 EACH = """
@@ -93,21 +94,15 @@ def check_cases(tool):
     assert not wrong, f"{len(wrong)} of {len(FACTS['cases'])} cases are wrong, the first: {wrong[0]}"
 
 
-@pytest.fixture
-def work():
-    with nobody.folder() as folder:
-        yield folder
-
-
-@pytest.fixture(scope="module")
+@once
 def built():
     """The agent's tree, built from clean sources with a compiler that logs its calls; the log; the sources."""
-    with nobody.folder() as base:
-        folder, log, compiler = copy_clean(base / "tree"), base / "log", base / "logging-cc"
-        sources = sources_of(folder)
-        nobody.write(compiler, f'#!/bin/sh\necho "$*" >> {log}\nexec /usr/bin/gcc "$@"\n', 0o755)
-        make(folder, f"CC={compiler}")
-        yield folder, text_of(log).splitlines(), sources
+    base = nobody.new_folder()
+    folder, log, compiler = copy_clean(base / "tree"), base / "log", base / "logging-cc"
+    sources = sources_of(folder)
+    nobody.write(compiler, f'#!/bin/sh\necho "$*" >> {log}\nexec /usr/bin/gcc "$@"\n', 0o755)
+    make(folder, f"CC={compiler}")
+    return folder, text_of(log).splitlines(), sources
 
 
 def test_readme_and_tests_are_unchanged():
@@ -117,17 +112,17 @@ def test_readme_and_tests_are_unchanged():
     assert sorted(p.name for p in (ROOT / "tests").iterdir()) == ["cases.txt", "run.sh"]
 
 
-def test_builds_from_clean_sources(built):
+def test_builds_from_clean_sources():
     """make builds the tool and the library from clean sources with the plain Makefile."""
-    folder = built[0]
+    folder = built()[0]
     for name in (FACTS["tool"], FACTS["library"]):
         assert (folder / "build" / name).is_file(), f"build/{name} was not built"
-    assert nobody.read(folder / "build" / FACTS["tool"])[:4] == b"\x7fELF"
+    assert read(folder / "build" / FACTS["tool"])[:4] == b"\x7fELF"
 
 
-def test_sources_are_compiled_with_the_flags(built):
+def test_sources_are_compiled_with_the_flags():
     """Each shipped source is compiled by $(CC) with -Wall -Wextra -Werror, and nothing turns them off again."""
-    log = built[1]
+    log = built()[1]
     for source in SOURCES:
         calls = [line.split() for line in log if any(word.endswith(source) for word in line.split())]
         assert calls, f"{source} was not compiled by $(CC)"
@@ -139,35 +134,37 @@ def test_sources_are_compiled_with_the_flags(built):
             )
 
 
-def test_library_holds_every_command(built):
+def test_library_holds_every_command():
     """The library defines the function of each command."""
-    folder = built[0]
+    folder = built()[0]
     dynamic = ["-D"] if FACTS["library"].endswith(".so") else []
     listed = run(["nm", *dynamic, f"build/{FACTS['library']}"], folder).stdout
     defined = {line.split()[-1] for line in listed.splitlines() if " T " in line}
     assert set(FACTS["symbols"]) <= defined, set(FACTS["symbols"]) - defined
 
 
-def test_shipped_tests_pass(built):
+def test_shipped_tests_pass():
     """make check passes with the tests as shipped."""
-    make(built[0], "check")
+    make(built()[0], "check")
 
 
-def test_commands_do_what_the_readme_says(built):
+def test_commands_do_what_the_readme_says():
     """Every command gives the documented output on hidden inputs, started from another directory."""
-    check_cases(built[0] / "build" / FACTS["tool"])
+    check_cases(built()[0] / "build" / FACTS["tool"])
 
 
-def test_wrong_usage_is_refused(built, work):
+def test_wrong_usage_is_refused():
     """No command, an unknown one, or too many arguments: exit code 2 and no output."""
+    tool, work = built()[0] / "build" / FACTS["tool"], nobody.new_folder()
     for arguments in ([], ["no-such-command"], [FACTS["cases"][0]["args"][0], "extra"]):
-        result = run([built[0] / "build" / FACTS["tool"], *arguments], work)
+        result = run([tool, *arguments], work)
         assert (result.returncode, result.stdout) == (2, "")
 
 
-@pytest.mark.skipif(LEVEL != "hard", reason="not asked for in this instance")
-def test_sanitizers_report_nothing(work):
+@asked(LEVEL == "hard")
+def test_sanitizers_report_nothing():
     """A build with SANITIZE=1 gives the same right output without a report."""
+    work = nobody.new_folder()
     folder = copy_clean(work / "tree")
     make(folder, "SANITIZE=1", env=quick_compiler(work))
     symbols = run(["nm", f"build/{FACTS['tool']}"], folder).stdout
@@ -175,14 +172,15 @@ def test_sanitizers_report_nothing(work):
     check_cases(folder / "build" / FACTS["tool"])
 
 
-@pytest.mark.skipif(LEVEL == "easy", reason="not asked for in this instance")
-def test_patch_repairs_a_fresh_tree(built, work):
+@asked(LEVEL != "easy")
+def test_patch_repairs_a_fresh_tree():
     """repair.patch applies to the shipped tree with -p1, holds every change and nothing else, and the result builds and works."""
+    sources, work = built()[2], nobody.new_folder()
     assert PATCH.is_file(), f"{PATCH} is missing"
     folder = work / FACTS["stem"]
     for path in FACTS["shipped"]:
         write(folder, path)
-    nobody.write(work / "repair.patch", nobody.read(PATCH))
+    nobody.write(work / "repair.patch", read(PATCH))
     result = run(["patch", "-p1", "--batch", "--forward", "-i", work / "repair.patch"], folder)
     assert result.returncode == 0, result.stdout + result.stderr
     for path in FIXED:
@@ -192,7 +190,7 @@ def test_patch_repairs_a_fresh_tree(built, work):
         assert text_of(folder / path) == text_of(ROOT / path) is not None, (
             f"{path}: the patch gives another text than the tree has"
         )
-    if sources_of(folder) != built[2]:  # else the tests above have tried the very same tree
+    if sources_of(folder) != sources:  # else the tests above have tried the very same tree
         make(folder, env=quick_compiler(work))
         check_cases(folder / "build" / FACTS["tool"])
 

@@ -15,7 +15,8 @@ import random
 import tempfile
 
 import nobody
-import pytest
+from artifacts import read
+from run import once
 
 APP = pathlib.Path("/app")
 PYTHON = "/usr/bin/python3"
@@ -70,12 +71,12 @@ os._exit(0)
 
 
 def report(path):
-    return json.loads(nobody.read(path).decode())
+    return json.loads(read(path).decode())
 
 
 def read_predictions(path, rows):
     """Returns {row id: probability} of a file that must have all rows and no others."""
-    text = io.StringIO(nobody.read(path).decode(), newline="")
+    text = io.StringIO(read(path).decode(), newline="")
     got = [(r["row_id"].strip(), float(r["probability"])) for r in csv.DictReader(text)]
     assert sorted(i for i, _ in got) == sorted(r[0] for r in rows), "row ids differ from those of the data file"
     assert all(0 <= p <= 1 for _, p in got)
@@ -186,7 +187,7 @@ class Runs:
         return self.made / (name + suffix)
 
     def model(self, name):
-        return nobody.read(self.path(name, ".npz"))
+        return read(self.path(name, ".npz"))
 
     def report(self, name):
         return report(self.path(name, ".json"))
@@ -195,29 +196,29 @@ class Runs:
         return read_predictions(self.path(name, ".csv"), rows)
 
 
-@pytest.fixture(scope="module")
+@once
 def runs():
-    runs = Runs()
-    (runs.given / "gradients.py").write_text(GRADIENTS)
-    (runs.given / "cases").write_text(json.dumps([gradient_case(*sizes) for sizes in GRADIENT_CASES]))
-    runs.add("gradients", runs.given / "gradients.py", runs.given / "cases", runs.made / "gradients")
-    runs.train("first", published()[0], 7)
-    runs.train("few", few(), 7)
-    runs.train("seed8", few(), 8)
-    runs.train("bent", bent(), 7)
-    runs.train("fresh", fresh()[0], 3)
-    runs.predict("everything", "first", published()[1] + published()[0])
-    runs.predict("changed", "first", changed())
-    runs.predict("alone", "first", published()[1][:1])
-    runs.predict("new", "fresh", fresh()[1] + fresh()[0])
-    runs.run()
-    return runs
+    todo = Runs()
+    (todo.given / "gradients.py").write_text(GRADIENTS)
+    (todo.given / "cases").write_text(json.dumps([gradient_case(*sizes) for sizes in GRADIENT_CASES]))
+    todo.add("gradients", todo.given / "gradients.py", todo.given / "cases", todo.made / "gradients")
+    todo.train("first", published()[0], 7)
+    todo.train("few", few(), 7)
+    todo.train("seed8", few(), 8)
+    todo.train("bent", bent(), 7)
+    todo.train("fresh", fresh()[0], 3)
+    todo.predict("everything", "first", published()[1] + published()[0])
+    todo.predict("changed", "first", changed())
+    todo.predict("alone", "first", published()[1][:1])
+    todo.predict("new", "fresh", fresh()[1] + fresh()[0])
+    todo.run()
+    return todo
 
 
-@pytest.fixture(scope="module")
-def probabilities(runs):
+@once
+def probabilities():
     """What the model of the first run says about all rows, holdout and training, in one file."""
-    return runs.predictions("everything", published()[1] + published()[0])
+    return runs().predictions("everything", published()[1] + published()[0])
 
 
 def documented_loss(case, params):
@@ -231,9 +232,9 @@ def documented_loss(case, params):
     return total / len(case["y"]) + case["l2"] * sum(w * w for row in W1 + W2 for w in row)
 
 
-def test_gradients(runs):
+def test_gradients():
     """loss_and_grads returns the documented loss and its true gradients (finite differences)."""
-    answers = nobody.read(runs.path("gradients", "")).splitlines()
+    answers = read(runs().path("gradients", "")).splitlines()
     for sizes, found in zip(GRADIENT_CASES, map(json.loads, answers), strict=True):
         check_gradients(gradient_case(*sizes), found)
 
@@ -254,17 +255,17 @@ def check_gradients(case, found):
                 assert abs(slopes[i][j] - slope) < 1e-5 + 1e-3 * abs(slope), f"{name}[{i}][{j}]: {slopes[i][j]}, should be {slope}"
 
 
-def test_model_file_is_reproducible(runs):
+def test_model_file_is_reproducible():
     """The same seed and data give the same bytes: training it again gives model.npz as it was left in /app."""
-    assert nobody.read(APP / "model.npz") == runs.model("first")
+    assert read(APP / "model.npz") == runs().model("first")
 
 
-def test_split_by_pump(runs):
+def test_split_by_pump():
     """20 to 30 percent of the pumps are kept for validation; their ids and the seed alone decide which."""
     everyone = {r[1] for r in published()[0]}
     chosen = []
     for name in ("first", "few", "seed8"):
-        pumps = runs.report(name)["validation_pumps"]
+        pumps = runs().report(name)["validation_pumps"]
         assert len(set(pumps)) == len(pumps) and set(pumps) <= everyone
         assert 0.2 <= len(pumps) / len(everyone) <= 0.3
         chosen.append(set(pumps))
@@ -272,50 +273,50 @@ def test_split_by_pump(runs):
     assert chosen[1] != chosen[2], "seed 7 and seed 8 give the same split"
 
 
-def test_validation_pumps_cannot_reach_the_model(runs):
+def test_validation_pumps_cannot_reach_the_model():
     """Other labels and other features on the validation pumps, those of the delivered report, change nothing in the model file."""
     kept = said_to_be_kept()
     for name in ("few", "bent"):
-        assert set(runs.report(name)["validation_pumps"]) == kept, "the split depends on more than pump ids and seed"
-    assert runs.model("bent") == runs.model("few"), "labels or features of validation pumps reach the model"
+        assert set(runs().report(name)["validation_pumps"]) == kept, "the split depends on more than pump ids and seed"
+    assert runs().model("bent") == runs().model("few"), "labels or features of validation pumps reach the model"
 
 
-def test_reported_auc_is_that_of_the_model(runs, probabilities):
+def test_reported_auc_is_that_of_the_model():
     """validation_auc is what the saved model really reaches on the validation pumps, here and in /app/report.json."""
-    for found in (runs.report("first"), report(APP / "report.json")):
-        assert set(found["validation_pumps"]) == set(runs.report("first")["validation_pumps"])
+    for found in (runs().report("first"), report(APP / "report.json")):
+        assert set(found["validation_pumps"]) == set(runs().report("first")["validation_pumps"])
         kept = [r for r in published()[0] if r[1] in set(found["validation_pumps"])]
-        assert abs(auc(kept, probabilities) - found["validation_auc"]) < 1e-3
+        assert abs(auc(kept, probabilities()) - found["validation_auc"]) < 1e-3
 
 
-def test_later_columns_have_no_effect(runs, probabilities):
+def test_later_columns_have_no_effect():
     """The repair ticket, written after the window, changes no probability; each sensor does."""
-    after = runs.predictions("changed", changed())
+    before, after = probabilities(), runs().predictions("changed", changed())
     ticket, sensors = changed()[:100], changed()[100:]
-    assert all(abs(after[r[0]] - probabilities[r[0]]) < 1e-9 for r in ticket)
-    moved = {n % 9 for n, (i, *_) in enumerate(sensors) if abs(after[i] - probabilities[i]) > 1e-3}
+    assert all(abs(after[r[0]] - before[r[0]]) < 1e-9 for r in ticket)
+    moved = {n % 9 for n, (i, *_) in enumerate(sensors) if abs(after[i] - before[i]) > 1e-3}
     assert len(moved) >= 5, "most sensors have no effect"
 
 
-def test_rows_are_independent(runs, probabilities):
+def test_rows_are_independent():
     """A row gets the same probability alone and in the whole file (in a file of other rows: see above)."""
-    ((row, found),) = runs.predictions("alone", published()[1][:1]).items()
-    assert abs(found - probabilities[row]) < 1e-6
+    ((row, found),) = runs().predictions("alone", published()[1][:1]).items()
+    assert abs(found - probabilities()[row]) < 1e-6
 
 
-def test_delivered_predictions(probabilities):
+def test_delivered_predictions():
     """predictions.csv covers the holdout, comes from the delivered model and reaches the bar."""
-    rows = published()[1]
+    rows, said = published()[1], probabilities()
     given = read_predictions(APP / "predictions.csv", rows)
-    assert all(abs(given[k] - probabilities[k]) < 1e-4 for k in given)
+    assert all(abs(given[k] - said[k]) < 1e-4 for k in given)
     assert auc(rows, given) >= BAR
 
 
-def test_fresh_data_reaches_the_bar(runs):
+def test_fresh_data_reaches_the_bar():
     """Trained on other pumps with other data, the pipeline predicts unseen pumps as well."""
     train_rows, hold_rows = fresh()
-    found = runs.report("fresh")
+    found = runs().report("fresh")
     kept = [r for r in train_rows if r[1] in set(found["validation_pumps"])]
-    said = runs.predictions("new", hold_rows + train_rows)
+    said = runs().predictions("new", hold_rows + train_rows)
     assert auc(hold_rows, said) >= BAR
     assert abs(auc(kept, said) - found["validation_auc"]) < 1e-3

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import fragment
 import nobody
-import pytest
+from artifacts import read
+from run import once
 
 PRISTINE = Path(__file__).resolve().parent / "pristine"
 GIVEN = {
@@ -31,7 +32,6 @@ GIVEN = {
     "logrotate.conf": Path("/etc/logrotate.conf"),
 }
 FRAGMENT, INIT = Path("/etc/logrotate.d/orderd"), Path("/etc/init.d/orderd")
-ASIDE = Path("/etc/orderd.as-left")  # where the fragment waits while a test has it written anew
 LOGS, RUN = Path("/var/log/orderd"), Path("/run/orderd")
 ENV = {"PATH": "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LANG": "C.UTF-8"}
 LIMIT = 64 * 1024
@@ -83,7 +83,7 @@ def wait_for(condition, what):
     while not condition():
         if time.monotonic() > deadline:
             patience = 1.0
-            pytest.fail(f"waited too long for: {what}")
+            raise AssertionError(f"waited too long for: {what}")
         time.sleep(0.004)
 
 
@@ -191,16 +191,16 @@ def names():
 
 
 def unpacked(path):
-    return gzip.open(io.BytesIO(nobody.read(path))).read(4_000_000).decode()
+    return gzip.open(io.BytesIO(read(path))).read(4_000_000).decode()
 
 
-AS_LEFT = nobody.read(FRAGMENT, LIMIT).decode() if FRAGMENT.is_file() else "the fragment is missing"
+AS_LEFT = read(FRAGMENT, LIMIT).decode() if FRAGMENT.is_file() else "the fragment is missing"
 DRY_RUN = run("/usr/sbin/logrotate", "-d", "-s", "/nonexistent", "/etc/logrotate.conf")[1].splitlines()
 
 
-@pytest.fixture(scope="module")
+@once
 def running():
-    """The daemon with all that was given, and the fragment written anew, until the last test."""
+    """The daemon with all that was given, and the fragment written anew; both stay."""
     kill_all()
     for name, path in GIVEN.items():
         shutil.copyfile(PRISTINE / name, path)
@@ -211,20 +211,16 @@ def running():
     for p in (RUN, LOGS):
         os.chown(p, SERVICE.pw_uid, SERVICE.pw_gid if p == RUN else grp.getgrnam("adm").gr_gid)
     LOGS.chmod(0o2775)
-    os.rename(FRAGMENT, ASIDE)
-    try:
-        with tempfile.TemporaryDirectory() as tmp:
-            Path(tmp).chmod(0o711)
-            yield Service(Path(tmp))
-            kill_all()
-    finally:
-        os.replace(ASIDE, FRAGMENT)
+    FRAGMENT.unlink()
+    tmp = Path(tempfile.mkdtemp())
+    tmp.chmod(0o711)
+    return Service(tmp)
 
 
-@pytest.fixture
-def service(running):
-    running.fresh()
-    return running
+def fresh_service():
+    service = running()
+    service.fresh()
+    return service
 
 
 def test_logrotate_reports_nothing():
@@ -244,8 +240,9 @@ def test_given_things_are_left_alone():
     assert run("/usr/bin/id", "-nG", "orderd")[1].split() == ["orderd"]
 
 
-def test_small_logs_are_left_alone_however_old(service):
+def test_small_logs_are_left_alone_however_old():
     """Logs below 64 KiB do not rotate, although the last rotation is years ago, and the run is silent."""
+    service = fresh_service()
     service.fill(LIMIT - 1, "small")
     service.state.write_text("logrotate state -- version 2\n"
                              + "".join(f'"/var/log/orderd/{n}" 2020-1-1-0:0:0\n' for n in ("orders.log", "audit.log")))
@@ -255,8 +252,9 @@ def test_small_logs_are_left_alone_however_old(service):
     assert names() == ["audit.log", "orders.log"]
 
 
-def test_each_log_rotates_by_its_own_size(service):
+def test_each_log_rotates_by_its_own_size():
     """A log above 64 KiB rotates at the next run, without a record of an earlier rotation; the smaller one stays."""
+    service = fresh_service()
     service.fill(LIMIT + 1, "big")
     service.rotate()
     assert names() == ["audit.log", "orders.log", "orders.log.1"]
@@ -268,8 +266,9 @@ def test_each_log_rotates_by_its_own_size(service):
     service.same_process()
 
 
-def test_rotation_renames_and_daemon_follows(service):
+def test_rotation_renames_and_daemon_follows():
     """The old file is renamed, the fresh one has the right owner and mode, and the same process writes to it."""
+    service = fresh_service()
     service.fill(80_000, "before")
     inode = (LOGS / "orders.log").stat().st_ino
     service.rotate()
@@ -277,13 +276,14 @@ def test_rotation_renames_and_daemon_follows(service):
     service.same_process()
     assert attributes(LOGS / "orders.log") == ("orderd", "adm", "0640")
     service.order(["the first one after the rotation"])
-    assert nobody.read(LOGS / "orders.log").decode().split(" ", 1)[1] == "the first one after the rotation\n"
+    assert read(LOGS / "orders.log").decode().split(" ", 1)[1] == "the first one after the rotation\n"
     assert (LOGS / "orders.log.1").stat().st_ino == inode
 
 
-def test_generations_names_and_no_lost_order(service):
+def test_generations_names_and_no_lost_order():
     """Both logs: six generations under the asked names, the first plain, the others gzip, with the right rights; all kept
     orders in sequence, none lost. audit.log is filled up by hand, so that it does not take a thousand orders a round."""
+    service = fresh_service()
     rounds, each, by_hand = 7, 70, "# " + "x" * 98 + "\n"
     first = service.taken + 1
     for n in range(rounds):
@@ -298,7 +298,7 @@ def test_generations_names_and_no_lost_order(service):
     for log in ("orders.log", "audit.log"):
         assert attributes(LOGS / log) == ("orderd", "adm", "0640")
         texts = [unpacked(LOGS / f"{log}.{i}.gz") for i in range(6, 1, -1)]
-        texts += [nobody.read(LOGS / f"{log}.1").decode(), nobody.read(LOGS / log).decode()]
+        texts += [read(LOGS / f"{log}.1").decode(), read(LOGS / log).decode()]
         if log == "audit.log":
             assert [text.count(by_hand) for text in texts] == [660] * 6 + [0]
         lines = [line.split(" ", 1) for line in "".join(texts).replace(by_hand, "").splitlines()]
@@ -307,8 +307,9 @@ def test_generations_names_and_no_lost_order(service):
         assert log == "audit.log" or [order for _, order in lines] == service.sent[(rounds - 6) * each :]
 
 
-def test_missing_and_empty_logs_are_no_problem(service):
+def test_missing_and_empty_logs_are_no_problem():
     """An empty log does not rotate even by force; a missing one is no error."""
+    service = fresh_service()
     service.rotate("-f")
     assert names() == ["audit.log", "orders.log"]
     (LOGS / "audit.log").unlink()
@@ -320,14 +321,15 @@ def test_missing_and_empty_logs_are_no_problem(service):
     service.rotate()
 
 
-def test_init_script_controls_the_daemon(service):
+def test_init_script_controls_the_daemon():
     """status, reload, stop and start act on the real process."""
+    service = fresh_service()
     init("status")
     os.rename(LOGS / "orders.log", LOGS / "kept-aside")
     init("reload")
     service.same_process()
     service.order(["after reload"])
-    assert nobody.read(LOGS / "orders.log").decode().endswith("after reload\n")
+    assert read(LOGS / "orders.log").decode().endswith("after reload\n")
     init("stop")
     wait_for(lambda: not daemons(), "stop to end the daemon")
     init("status", ok=False)

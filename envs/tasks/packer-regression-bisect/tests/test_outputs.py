@@ -10,7 +10,8 @@ import zlib
 from pathlib import Path
 
 import nobody
-import pytest
+from artifacts import read
+from run import once
 
 REPO = Path("/app/tlz")
 TREE = "232eaf0aba4f3ccdd0bec3c5e5a489525409d388"  # of v2.1
@@ -30,16 +31,15 @@ def call(*args, cwd="/", data=b"", seconds=30):
     return nobody.run(*args, cwd=cwd, data=data, env=ENV, seconds=seconds)
 
 
-@pytest.fixture(scope="session")
+@once
 def repo():
     """A copy of the repository without its configuration, hooks and lists of what to overlook."""
-    with nobody.folder() as folder:
-        copy = nobody.copy(REPO, folder / "tlz")
-        with nobody.as_nobody():
-            for name in ("hooks", "info"):
-                shutil.rmtree(copy / ".git" / name, ignore_errors=True)
-        nobody.write(copy / ".git/config", CONFIG)
-        yield copy
+    copy = nobody.copy(REPO, nobody.new_folder() / "tlz")
+    with nobody.as_nobody():
+        for name in ("hooks", "info"):
+            shutil.rmtree(copy / ".git" / name, ignore_errors=True)
+    nobody.write(copy / ".git/config", CONFIG)
+    return copy
 
 
 # What git says of the copy, each answer in a file: its refs, whether v2.1 is below main, what is not committed; and the
@@ -52,50 +52,39 @@ git -C tlz archive -o ../main.tar refs/heads/main
 """
 
 
-@pytest.fixture(scope="session")
-def asked(repo):
+@once
+def answers():
     """The folder of git's answers."""
-    done = call("/bin/sh", "-c", ASK, "sh", TIP, cwd=repo.parent)
+    done = call("/bin/sh", "-c", ASK, "sh", TIP, cwd=repo().parent)
     assert done.code == 0, done.text
-    return repo.parent
+    return repo().parent
 
 
-@pytest.fixture(scope="session")
-def archive(asked):
-    return asked / "main.tar"
-
-
-@pytest.fixture(scope="session")
-def export(archive):
+@once
+def export():
     """The tree of main, made."""
-    with nobody.folder() as folder:
-        done = call("/bin/sh", "-c", 'tar -xf "$1" && exec make tlz', "sh", archive, cwd=folder)
-        assert done.code == 0, done.text[-2000:]
-        yield folder
+    archive, folder = answers() / "main.tar", nobody.new_folder()
+    done = call("/bin/sh", "-c", 'tar -xf "$1" && exec make tlz', "sh", archive, cwd=folder)
+    assert done.code == 0, done.text[-2000:]
+    return folder
 
 
-@pytest.fixture(scope="session")
-def tlz(export):
-    with nobody.folder() as folder:
-        nobody.write(folder / "tlz", nobody.read(export / "tlz"), mode=0o755)
-        yield folder / "tlz"
+@once
+def tlz():
+    folder = nobody.new_folder()
+    nobody.write(folder / "tlz", read(export() / "tlz"), mode=0o755)
+    return folder / "tlz"
 
 
-@pytest.fixture(scope="session")
-def mixed(archive):
+@once
+def mixed():
     """The tree of main with the sources of v2.1 in it, made."""
-    with nobody.folder() as folder, nobody.folder() as sources:
-        for path in TIP_SOURCES.glob("*.[ch]"):
-            nobody.write(sources / path.name, path.read_bytes())
-        done = call("/bin/sh", "-c", 'tar -xf "$1" && cp "$2"/* . && exec make tlz', "sh", archive, sources, cwd=folder)
-        assert done.code == 0, f"with the sources of v2.1: {done.text[-2000:]}"
-        yield folder
-
-
-@pytest.fixture
-def work():
-    with nobody.folder() as folder:
-        yield folder
+    archive, folder, sources = answers() / "main.tar", nobody.new_folder(), nobody.new_folder()
+    for path in TIP_SOURCES.glob("*.[ch]"):
+        nobody.write(sources / path.name, path.read_bytes())
+    done = call("/bin/sh", "-c", 'tar -xf "$1" && cp "$2"/* . && exec make tlz', "sh", archive, sources, cwd=folder)
+    assert done.code == 0, f"with the sources of v2.1: {done.text[-2000:]}"
+    return folder
 
 
 EACH = """
@@ -107,9 +96,10 @@ done
 """
 
 
-def pack_each(tlz, options):
+def pack_each(options):
     """Calls tlz for one file after the other; `options` has each path's."""
-    done = call("/bin/sh", "-c", EACH, "sh", tlz, *(arg for path, option in options.items() for arg in (option, path)))
+    args = [arg for path, option in options.items() for arg in (option, path)]
+    done = call("/bin/sh", "-c", EACH, "sh", tlz(), *args)
     assert done.code == 0, f"tlz pack: {done.text[:500]}"
 
 
@@ -244,27 +234,26 @@ def spread(folder, names):
 
 
 def packed_of(path):
-    return nobody.read(path.with_name(path.name + ".tlz"))
+    return read(path.with_name(path.name + ".tlz"))
 
 
 def unpacked(packed, about):
     try:
         return decode(packed)
     except (AssertionError, IndexError, struct.error) as e:
-        pytest.fail(f"{about}: not a valid file after FORMAT.md: {e}")
+        raise AssertionError(f"{about}: not a valid file after FORMAT.md: {e}") from e
 
 
-@pytest.fixture(scope="session")
-def packed(tlz):
+@once
+def packed_alone():
     """{path: what it held} of files of which each was packed alone, next to its .tlz."""
-    with nobody.folder() as folder:
-        options = {}
-        for turn, name in enumerate(FILES):
-            for level in LEVELS.get(name, [f"-{turn % 9 + 1}"]):
-                nobody.write(folder / f"{name}{level}", FILES[name])
-                options[folder / f"{name}{level}"] = level
-        pack_each(tlz, options)
-        yield {path: FILES[path.name.removesuffix(level)] for path, level in options.items()}
+    folder, options = nobody.new_folder(), {}
+    for turn, name in enumerate(FILES):
+        for level in LEVELS.get(name, [f"-{turn % 9 + 1}"]):
+            nobody.write(folder / f"{name}{level}", FILES[name])
+            options[folder / f"{name}{level}"] = level
+    pack_each(options)
+    return {path: FILES[path.name.removesuffix(level)] for path, level in options.items()}
 
 
 # ---- tests --------------------------------------------------------------------
@@ -272,107 +261,111 @@ def packed(tlz):
 
 def test_first_bad_commit():
     """/app/first_bad.txt holds the full hash of the commit that brought the regression."""
-    assert nobody.read("/app/first_bad.txt", 1000).split() == [FIRST_BAD.encode()]
+    assert read("/app/first_bad.txt", 1000).split() == [FIRST_BAD.encode()]
 
 
-def test_fix_is_committed_on_top_of_main(asked, repo):
+def test_fix_is_committed_on_top_of_main():
     """New commits on main above v2.1, history and tags unchanged, nothing uncommitted, no bisect under way."""
-    refs = {name: rest for name, *rest in (line.split(" ") for line in nobody.read(asked / "refs").decode().splitlines())}
+    refs = {name: rest for name, *rest in (line.split(" ") for line in read(answers() / "refs").decode().splitlines())}
     commit, _, tree, is_head = refs["refs/heads/main"]
     assert is_head == "*", "not on main"
     assert commit != TIP, "no new commit"
     tagged = {name: refs[f"refs/tags/{name}"] for name in TAGS}
     assert {name: inner or outer for name, (outer, inner, *_) in tagged.items()} == TAGS
     assert tree != TREE, "the new commits change nothing"
-    assert nobody.read(asked / "below") == b"0\n", "v2.1 is not below main any more"
-    assert nobody.read(asked / "status") == b"0\n", "there are uncommitted files"
-    assert not (repo / ".git/BISECT_START").exists(), "the bisection is still under way"
+    assert read(answers() / "below") == b"0\n", "v2.1 is not below main any more"
+    assert read(answers() / "status") == b"0\n", "there are uncommitted files"
+    assert not (repo() / ".git/BISECT_START").exists(), "the bisection is still under way"
 
 
-def test_round_trip_of_single_files(tlz, packed):
+def test_round_trip_of_single_files():
     """Each file packed alone: a decoder after FORMAT.md and tlz itself give the data back."""
-    for path, data in packed.items():
+    for path, data in packed_alone().items():
         assert unpacked(packed_of(path), path.name) == data, f"{path.name}: other data"
         path.unlink()
-    done = call(tlz, "unpack", *(f"{path}.tlz" for path in packed))
+    done = call(tlz(), "unpack", *(f"{path}.tlz" for path in packed_alone()))
     assert done.code == 0, f"tlz unpack: {done.text[:500]}"
-    for path, data in packed.items():
-        assert nobody.read(path) == data, f"{path.name}: tlz unpack"
+    for path, data in packed_alone().items():
+        assert read(path) == data, f"{path.name}: tlz unpack"
 
 
-def test_files_stay_as_small(packed):
+def test_files_stay_as_small():
     """The fix costs no size: at most 1% above v2.1 for each kind of data, and far matches are still found."""
-    new = {path.name: len(packed_of(path)) for path in packed}
+    new = {path.name: len(packed_of(path)) for path in packed_alone()}
     for name, before in SIZES.items():
         assert new[name] <= before * 1.01 + 16, f"{name}: {new[name]} bytes, v2.1 made {before}"
 
 
-def test_several_files_in_one_call(tlz, work):
+def test_several_files_in_one_call():
     """Files packed together give the same .tlz files as packed alone, in either order and after an error."""
-    names = ["text", "tiny5", "period65536", "lits270", "echo", "source"]
-    paths = spread(work, names)
-    nobody.write(work / "tail", FILES["text"][6_000:])
-    paths.append(work / "tail")
-    pack_each(tlz, dict.fromkeys(paths, "-6"))
-    alone = {path: packed_of(path) for path in paths}
-    backwards = paths[::-1]
-    for order in (paths, [*backwards[:4], work / "missing", *backwards[4:]]):
-        for path in paths:
-            path.with_name(path.name + ".tlz").unlink()
-        done = call(tlz, "-6", "pack", *order)
-        assert (done.code == 0) == (order is paths), f"{order}: status {done.code}"
-        for path in paths:
-            packed = packed_of(path)
-            if packed != alone[path]:
-                back = unpacked(packed, f"{path.name} packed among others")
-                assert back == nobody.read(path), f"{path.name} packed among others: other data"
-                pytest.fail(f"{path.name}: depends on the files before it")
+    with nobody.folder() as work:
+        names = ["text", "tiny5", "period65536", "lits270", "echo", "source"]
+        paths = spread(work, names)
+        nobody.write(work / "tail", FILES["text"][6_000:])
+        paths.append(work / "tail")
+        pack_each(dict.fromkeys(paths, "-6"))
+        alone = {path: packed_of(path) for path in paths}
+        backwards = paths[::-1]
+        for order in (paths, [*backwards[:4], work / "missing", *backwards[4:]]):
+            for path in paths:
+                path.with_name(path.name + ".tlz").unlink()
+            done = call(tlz(), "-6", "pack", *order)
+            assert (done.code == 0) == (order is paths), f"{order}: status {done.code}"
+            for path in paths:
+                packed = packed_of(path)
+                if packed != alone[path]:
+                    back = unpacked(packed, f"{path.name} packed among others")
+                    assert back == read(path), f"{path.name} packed among others: other data"
+                    raise AssertionError(f"{path.name}: depends on the files before it")
 
 
-def test_unpack_reads_what_the_format_allows(tlz, work):
+def test_unpack_reads_what_the_format_allows():
     """Files from other writers, with and without trailer: long lengths, near and far distances."""
-    rng = random.Random(17)
-    wanted = {}
-    for turn, magic in enumerate((b"TLZ2", b"TLZ1", b"TLZ2", b"TLZ1")):
-        sequences = [(noise(turn, 65535), 65535, 400), (b"", 1, 274), (b"ab", 2, 19 + 255 * turn)]
-        for _ in range(60):
-            literals = rng.randbytes(rng.choice((0, 1, 14, 15, 16, 269, 270, 271)))
-            sequences.append((literals, rng.randrange(1, 65536), rng.choice((4, 5, 18, 19, 20, 273, 274, 529, 3000))))
-        if turn < 2:
-            sequences.append((b"the end", 0, 0))
-        blob, wanted[work / f"f{turn}"] = encode(sequences, magic)
-        nobody.write(work / f"f{turn}.tlz", blob)
-    done = call(tlz, "unpack", *(f"{path}.tlz" for path in wanted))
-    assert done.code == 0, done.text
-    for path, want in wanted.items():
-        assert nobody.read(path) == want
+    with nobody.folder() as work:
+        rng = random.Random(17)
+        wanted = {}
+        for turn, magic in enumerate((b"TLZ2", b"TLZ1", b"TLZ2", b"TLZ1")):
+            sequences = [(noise(turn, 65535), 65535, 400), (b"", 1, 274), (b"ab", 2, 19 + 255 * turn)]
+            for _ in range(60):
+                literals = rng.randbytes(rng.choice((0, 1, 14, 15, 16, 269, 270, 271)))
+                dist, length = rng.randrange(1, 65536), rng.choice((4, 5, 18, 19, 20, 273, 274, 529, 3000))
+                sequences.append((literals, dist, length))
+            if turn < 2:
+                sequences.append((b"the end", 0, 0))
+            blob, wanted[work / f"f{turn}"] = encode(sequences, magic)
+            nobody.write(work / f"f{turn}.tlz", blob)
+        done = call(tlz(), "unpack", *(f"{path}.tlz" for path in wanted))
+        assert done.code == 0, done.text
+        for path, want in wanted.items():
+            assert read(path) == want
 
 
-def test_unpack_is_as_strict_as_before(tlz, work):
+def test_unpack_is_as_strict_as_before():
     """Distance 0, a distance in front of the data, a wrong checksum, cut and extra bytes are refused."""
-    good, _ = encode([(b"hello hello", 6, 30), (b"!", 0, 0)])
-    far, _ = encode([(b"0123456789", 3, 8)])
-    bad = {
-        "sum": good[:-1] + bytes([good[-1] ^ 1]),
-        "cut": good[:-6] + good[-4:],
-        "extra": good[:-4] + b"x" + good[-4:],
-        "zero": far.replace(b"9\x03\x00", b"9\x00\x00"),
-        "front": far.replace(b"9\x03\x00", b"9\x0b\x00"),
-        "magic": b"TLZ9" + good[4:],
-    }
-    assert far not in bad.values()
-    for name, blob in {"good": good, "far": far, **bad}.items():
-        nobody.write(work / f"{name}.tlz", blob)
-    done = call(tlz, "test", work / "good.tlz", work / "far.tlz")
-    assert done.code == 0, done.text
-    script = 'run=$1 n=0; shift; for f; do "$run" test "$f" > /dev/null 2>&1 || n=$((n + 1)); done; exit $n'
-    done = call("/bin/sh", "-c", script, "sh", tlz, *(work / f"{name}.tlz" for name in bad))
-    assert done.code == len(bad), f"tlz test refuses {done.code} of {sorted(bad)}"
+    with nobody.folder() as work:
+        good, _ = encode([(b"hello hello", 6, 30), (b"!", 0, 0)])
+        far, _ = encode([(b"0123456789", 3, 8)])
+        bad = {
+            "sum": good[:-1] + bytes([good[-1] ^ 1]),
+            "cut": good[:-6] + good[-4:],
+            "extra": good[:-4] + b"x" + good[-4:],
+            "zero": far.replace(b"9\x03\x00", b"9\x00\x00"),
+            "front": far.replace(b"9\x03\x00", b"9\x0b\x00"),
+            "magic": b"TLZ9" + good[4:],
+        }
+        assert far not in bad.values()
+        for name, blob in {"good": good, "far": far, **bad}.items():
+            nobody.write(work / f"{name}.tlz", blob)
+        done = call(tlz(), "test", work / "good.tlz", work / "far.tlz")
+        assert done.code == 0, done.text
+        script = 'run=$1 n=0; shift; for f; do "$run" test "$f" > /dev/null 2>&1 || n=$((n + 1)); done; exit $n'
+        done = call("/bin/sh", "-c", script, "sh", tlz(), *(work / f"{name}.tlz" for name in bad))
+        assert done.code == len(bad), f"tlz test refuses {done.code} of {sorted(bad)}"
 
 
-def test_make_check_passes(export):
+def test_make_check_passes():
     """`make check` passes on a clean export of main."""
-    done = call("/usr/bin/make", "check", cwd=export, seconds=40)
+    done = call("/usr/bin/make", "check", cwd=export(), seconds=40)
     assert done.code == 0, done.text[-2000:]
 
 
@@ -389,14 +382,17 @@ def source(far, fresh):
 CHECK = 'cp -a "$1/." . && rm -f match.c match.o tlz && cat > match.c || exit 99; exec timeout -s KILL 20 make check'
 
 
-@pytest.mark.parametrize(
-    ("passes", "far", "fresh"),
-    [(True, "<", "pos == 0"), (False, "<=", "pos == 0"), (False, "<", "pos == n"), (False, "<=", "pos == n")],
-    ids=["another-repair", "distance", "tables", "both"],
-)
-def test_make_check_catches_the_faults(mixed, passes, far, fresh):
+def test_make_check_catches_the_faults():
     """With v2.1's sources and either fault or both in them `make check` fails, with neither it passes."""
-    with nobody.folder() as folder:
-        done = call("/bin/sh", "-c", CHECK, "sh", mixed, cwd=folder, data=source(far, fresh).encode())
-    assert done.code != 99, done.text[-800:]
-    assert (done.code == 0) == passes, f"faults: distance {far} WINDOW, tables cleared at {fresh}: {done.text[-800:]}"
+    cases = {
+        "another repair": (True, "<", "pos == 0"),
+        "distance": (False, "<=", "pos == 0"),
+        "tables": (False, "<", "pos == n"),
+        "both": (False, "<=", "pos == n"),
+    }
+    for case, (passes, far, fresh) in cases.items():
+        with nobody.folder() as folder:
+            done = call("/bin/sh", "-c", CHECK, "sh", mixed(), cwd=folder, data=source(far, fresh).encode())
+        said = f"{case}: distance {far} WINDOW, tables cleared at {fresh}: {done.text[-800:]}"
+        assert done.code != 99, said
+        assert (done.code == 0) == passes, said

@@ -1,9 +1,9 @@
 """Runs what the agent wrote as nobody, who can neither read these tests nor write the reward.
 
 Each run is bounded in time, memory, processes, files and output, and nothing that it has started outlives it.
-The agent's files are read as data: regular ones, at their own place, of bounded size.
 """
 
+import collections
 import contextlib
 import ctypes
 import fnmatch
@@ -17,12 +17,11 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
+
+from artifacts import MIB, MOST, read
 
 USER = 65534
 ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
-MIB = 1 << 20
-MOST = 16 * MIB  # of a file that is read, and of what a program prints
 _TREE = 64 * MIB  # of a tree that is copied, where every entry counts as 4 KiB more
 _ASIDE = 65533  # nobody else's: who kills from it can't be killed by what it kills
 _NO_NEW_PRIVILEGES = 38
@@ -30,12 +29,8 @@ _libc = ctypes.CDLL(None)
 _seconds_left = 100.0
 
 
-class Done(NamedTuple):
-    """How a program ended: exit code (negative for a signal), and what it printed."""
-
-    code: int
-    out: bytes
-    err: bytes
+class Done(collections.namedtuple("Done", "code out err")):
+    """How a program ended: exit code (negative for a signal), and what it printed, as bytes."""
 
     @property
     def text(self):
@@ -146,16 +141,6 @@ def folder():
     finally:
         kill_all()
         shutil.rmtree(path, ignore_errors=True)
-
-
-def read(path, limit=MOST):
-    """Returns the bytes of a regular file that is really at `path`."""
-    assert os.path.realpath(path) == str(path), f"{path} is reached through a link"
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-        assert stat.S_ISREG(os.fstat(file.fileno()).st_mode), f"{path} is no regular file"
-        data = file.read(limit + 1)
-    assert len(data) <= limit, f"{path} is larger than {limit} bytes"
-    return data
 
 
 def write(path, data, mode=0o644):

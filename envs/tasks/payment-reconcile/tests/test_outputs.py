@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 import nobody
-import pytest
+from artifacts import read
+from run import once
 
 HERE = Path(__file__).resolve().parent
 PROGRAM = Path("/app/reconcile")
@@ -29,7 +30,7 @@ def tables(folder):
     """Returns {"payments": sorted rows, "invoices": sorted rows} of result.db; cents must be stored as integers."""
     found = {}
     with tempfile.TemporaryDirectory() as own:
-        Path(own, "result.db").write_bytes(nobody.read(folder / "result.db"))
+        Path(own, "result.db").write_bytes(read(folder / "result.db"))
         with contextlib.closing(sqlite3.connect(Path(own, "result.db"))) as connection:
             connection.set_progress_handler(lambda: 1, 20_000_000)  # a table may be an endless view
             for name, columns in COLUMNS.items():
@@ -42,7 +43,7 @@ def tables(folder):
 
 
 def report(folder):
-    return json.loads(nobody.read(folder / "report.json").decode())
+    return json.loads(read(folder / "report.json").decode())
 
 
 def wanted(truth, name):
@@ -61,13 +62,14 @@ def check_all(out, truth):
     assert report(out) == truth["report"]
 
 
-@pytest.fixture(scope="module", autouse=True)
+@once
 def program():
-    """Nobody may read and run the program."""
+    """The program, which nobody may read and run now."""
     nobody.expose("/app")
+    return PROGRAM
 
 
-@pytest.fixture(scope="module")
+@once
 def base():
     """A new folder of nobody's."""
     return nobody.new_folder()
@@ -81,12 +83,12 @@ def generate(folder, seed, *invoices):
 
 
 def reconcile(data, out, cwd="/"):
-    done = nobody.run(PROGRAM, data, out, cwd=cwd)
+    done = nobody.run(program(), data, out, cwd=cwd)
     assert done.code == 0, f"exit {done.code}: {done.err[-2000:]!r}"
 
 
 def prints(folder):
-    return {p.relative_to(folder): p.is_dir() or hashlib.sha256(nobody.read(p)).digest() for p in folder.rglob("*")}
+    return {p.relative_to(folder): p.is_dir() or hashlib.sha256(read(p)).digest() for p in folder.rglob("*")}
 
 
 def give_away(folder):
@@ -96,20 +98,20 @@ def give_away(folder):
     return prints(folder)
 
 
-@pytest.fixture(scope="module")
-def quarter(base):
+@once
+def quarter():
     """A fresh quarter and what the program makes of it in a folder that is not there yet; a blank in a name does no harm."""
-    data, out = base / "first quarter", base / "new" / "out"
+    data, out = base() / "first quarter", base() / "new" / "out"
     truth = generate(data, 7001, 200)
     before = give_away(data)
     reconcile(data, out)
     return out, truth, prints(data) == before
 
 
-@pytest.fixture(scope="module")
-def other_files(base, quarter):
+@once
+def other_files():
     """A run with relative paths on a folder without files of one bank and with one file more of the other; OUT holds old results."""
-    data, out = base / "second", nobody.copy(quarter[0], base / "again")
+    data, out = base() / "second", nobody.copy(quarter()[0], base() / "again")
     truth = generate(data, 51, 80)
     payments = [p for p in truth["payments"] if p["source"] != "south"]
     corrected = next(p for p in payments if p["source"] == "north" and p["invoice"])
@@ -124,7 +126,7 @@ def other_files(base, quarter):
     payments.append({"source": "north", "id": "N0000000001", "booked": "2026-04-02", "cents": 100001, "invoice": None})
     truth.update(payments=payments, invoices=[settled(i, payments) for i in truth["invoices"]])
     before = give_away(data)
-    reconcile("second", "again", cwd=base)
+    reconcile("second", "again", cwd=base())
     return out, truth, prints(data) == before
 
 
@@ -136,41 +138,41 @@ def settled(invoice, payments):
     return {**invoice, "paid_cents": paid, "last_payment": max((p["booked"] for p in mine), default=None), "state": state}
 
 
-def test_payments_of_a_fresh_quarter(quarter):
+def test_payments_of_a_fresh_quarter():
     """Payments: one row per source and id, with the right day, cents and invoice."""
-    out, truth, _ = quarter
+    out, truth, _ = quarter()
     same(tables(out)["payments"], wanted(truth, "payments"), "payments")
 
 
-def test_invoices_of_a_fresh_quarter(quarter):
+def test_invoices_of_a_fresh_quarter():
     """Invoices: what is due after credit notes and cancellation, what was paid, the last payment and the state."""
-    out, truth, _ = quarter
+    out, truth, _ = quarter()
     same(tables(out)["invoices"], wanted(truth, "invoices"), "invoices")
 
 
-def test_report_of_a_fresh_quarter(quarter):
+def test_report_of_a_fresh_quarter():
     """report.json: states, unmatched, rejected, and who owes how much, in order."""
-    out, truth, _ = quarter
+    out, truth, _ = quarter()
     got = report(out)
     for key, want in truth["report"].items():
         assert got.get(key) == want, key
 
 
-def test_result_of_this_quarter_is_delivered(base):
+def test_result_of_this_quarter_is_delivered():
     """/app/out holds the result for /app/data, which is as it was given."""
-    truth = generate(base / "published", 20260401)
-    assert prints(Path("/app/data")) == prints(base / "published")
+    truth = generate(base() / "published", 20260401)
+    assert prints(Path("/app/data")) == prints(base() / "published")
     check_all(Path("/app/out"), truth)
 
 
-def test_data_is_left_alone(quarter, other_files):
+def test_data_is_left_alone():
     """DATA stays as it is."""
-    assert quarter[2] and other_files[2]
+    assert quarter()[2] and other_files()[2]
 
 
-def test_other_files_of_each_bank(other_files):
+def test_other_files_of_each_bank():
     """No files of one bank: its payments are simply not there. One file more than now: its payments count. Old results are replaced."""
-    out, truth, _ = other_files
+    out, truth, _ = other_files()
     found, got = tables(out), report(out)
     for name in COLUMNS:
         same(found[name], wanted(truth, name), name)
@@ -204,10 +206,10 @@ SOUTH = [("20.030,04", 2003004), ("706.000,50-", -70600050), ("1.002.003,40", 10
 OWING = ["Zoë", "ann", "Ähre", "Ann"]
 
 
-def test_spellings_and_cents_by_hand(base):
+def test_spellings_and_cents_by_hand():
     """Rule 5's limits, cents that floats spoil, large sums of the banks, days that change in UTC, an event that comes again with other content,
     customers who owe the same."""
-    data, out = base / "hand", base / "by hand"
+    data, out = base() / "hand", base() / "by hand"
     generate(data, 61, 20)
     shutil.rmtree(data / "bank")
     (data / "bank").mkdir()

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import nobody
-import pytest
+from artifacts import read
+from run import once
 
 PROJECT = Path("/app/rpn")
 TESTS = Path(__file__).resolve().parent
@@ -51,7 +52,7 @@ def make_all(calls, timeout=60):
 
 
 def text_of(path):
-    return nobody.read(path).decode(errors="replace")
+    return read(path).decode(errors="replace")
 
 
 def append(path, text):
@@ -91,17 +92,20 @@ tool=$1; shift
 for words; do "$tool" "$words" 2>&1; echo "exit $?"; done"""
 
 
-def answers(tree, table, first=":"):
-    """The calculator prints what it should for each line of words, or has that exit code; `first` is a command before."""
+def answers(tree, table, first=":", what=""):
+    """The calculator prints what it should for each line of words, or has that exit code; `first` is a command before.
+
+    A failure names the lines and `what`, the case.
+    """
     log = tree.with_name("first.log")
     script = EACH.format(first=f"{first} > {log} 2>&1 || {{ cat {log}; exit 1; }}")
     done = run("/bin/sh", "-c", script, "sh", "build/rpn", *table, cwd=tree)
-    assert done.returncode == 0, f"{first} failed:\n{done.stdout[-4000:]}"
+    assert done.returncode == 0, f"{what}{first} failed:\n{done.stdout[-4000:]}"
     parts = re.findall(r"(.*?)exit (\d+)\n", done.stdout, re.DOTALL)
-    assert len(parts) == len(table), done.stdout[-500:]
+    assert len(parts) == len(table), what + done.stdout[-500:]
     for (expr, want), (text, code) in zip(table.items(), parts):
         got = (text.split(), int(code)) if isinstance(want, str) else int(code)
-        assert got == ((want.split(), 0) if isinstance(want, str) else want), f"{expr}: {got}"
+        assert got == ((want.split(), 0) if isinstance(want, str) else want), f"{what}{expr}: {got}"
 
 
 TABLE = {
@@ -177,26 +181,26 @@ class Made:
             shutil.copytree(source, target, symlinks=True)
 
 
-@pytest.fixture(scope="module")
+@once
 def made():
-    with nobody.folder() as base:
-        yield Made(base)
+    return Made(nobody.new_folder())
 
 
-@pytest.fixture
-def built(made):
-    return made.again()
+def built():
+    return made().again()
 
 
-@pytest.fixture
-def installed(made):
+@contextlib.contextmanager
+def installed_alone():
     """The files alone that the Makefile's own tools made and installed; the project that they came from is gone."""
-    tree, aside = made.tree("install"), made.base / "aside"
+    tree, aside = made().tree("install"), made().base / "aside"
     with nobody.as_nobody():
         tree.rename(aside)
-    yield made.installed
-    with nobody.as_nobody():
-        aside.rename(tree)
+    try:
+        yield made().installed
+    finally:
+        with nobody.as_nobody():
+            aside.rename(tree)
 
 
 def words_of(tree):
@@ -204,89 +208,96 @@ def words_of(tree):
     return [line.split()[0] for line in text_of(tree / "ops.def").splitlines() if line.strip() and line[0] != "#"]
 
 
-def test_clean_build_and_right_results(made):
+def test_clean_build_and_right_results():
     """1, 2: make from a clean tree succeeds, and every word computes what ops.def says."""
-    tree = made.tree("install")
+    tree = made().tree("install")
     for name in ("build/rpn", "build/librpn.a"):
         assert (tree / name).is_file(), name
-    assert nobody.read(tree / "build/rpn")[:4] == b"\x7fELF"
+    assert read(tree / "build/rpn")[:4] == b"\x7fELF"
     codes = {"1 foo": 2, "1 +": 3, "0 " * 65: 4, "0 " * 64: 0}
     answers(tree, {"--words": " ".join(words_of(tree)), **TABLE, **codes})
 
 
-def test_make_check_passes(made, built):
+def test_make_check_passes():
     """2: make check passes with the original tests, and fails when a result is wrong."""
-    out = make(made.tree("install"), "check")
+    tree = built()
+    out = make(made().tree("install"), "check")
     assert "0 failed" in out and out.count("ok ") >= 10, out[-800:]
-    append(built / "tests/cases", "5|1 1 +\n")
-    assert run("/usr/bin/make", *made.tools, "check", cwd=built).returncode != 0
+    append(tree / "tests/cases", "5|1 1 +\n")
+    assert run("/usr/bin/make", *made().tools, "check", cwd=tree).returncode != 0
 
 
-@pytest.mark.parametrize("goal", GOALS)
-def test_parallel_and_single_targets_with_a_slow_generator(made, goal):
+def test_parallel_and_single_targets_with_a_slow_generator():
     """1: -j8 and single targets from a clean tree wait for the generated header, the folder and the archive."""
-    tree = made.again() if goal == "all" else made.tree(goal)
-    answers(tree, SOME, made.make("-j8", "check") if goal == "build/librpn.a" else ":")
+    for goal in GOALS:
+        tree = built() if goal == "all" else made().tree(goal)
+        answers(tree, SOME, made().make("-j8", "check") if goal == "build/librpn.a" else ":", f"make {goal}: ")
 
 
-def test_products_stay_under_build_and_clean_removes_them(made, built):
+def test_products_stay_under_build_and_clean_removes_them():
     """1: all that is built lies under build/, and make clean removes it."""
-    new = files(built) - made.before
+    tree, before = built(), made().before
+    new = files(tree) - before
     assert new and all(n.startswith("build/") for n in new), sorted(new)
-    assert not (made.before - files(built))
-    make(built, "clean")
-    assert files(built) == made.before
+    assert not (before - files(tree))
+    make(tree, "clean")
+    assert files(tree) == before
 
 
-def test_second_make_does_nothing(made, built):
+def test_second_make_does_nothing():
     """3, 4: a second make runs neither compiler nor archiver; CC and AR are honoured."""
-    assert made.log.count(" -c ") + made.log.count(" -c\n") >= 11 and "ar " in made.log, made.log
-    nobody.write(f"{made.quick}.log", "")
-    times = {p: p.stat().st_mtime_ns for p in built.rglob("*") if p.is_file()}
-    make(built, *made.tools)
-    assert text_of(f"{made.quick}.log") == ""
-    assert times == {p: p.stat().st_mtime_ns for p in built.rglob("*") if p.is_file()}
+    tree, log = built(), made().log
+    assert log.count(" -c ") + log.count(" -c\n") >= 11 and "ar " in log, log
+    nobody.write(f"{made().quick}.log", "")
+    times = {p: p.stat().st_mtime_ns for p in tree.rglob("*") if p.is_file()}
+    make(tree, *made().tools)
+    assert text_of(f"{made().quick}.log") == ""
+    assert times == {p: p.stat().st_mtime_ns for p in tree.rglob("*") if p.is_file()}
 
 
-def test_warning_flags_stay(made, built):
+def test_warning_flags_stay():
     """4: each compilation has -Wall -Wextra -Werror and switches nothing off, in flags or in sources."""
-    compiled = [line for line in made.log.splitlines() if re.search(r"\.c\b", line)]
+    tree = built()
+    compiled = [line for line in made().log.splitlines() if re.search(r"\.c\b", line)]
     assert len(compiled) >= 11, compiled
     for line in compiled:
         words = line.split()
         assert {"-Wall", "-Wextra", "-Werror"} <= set(words), line
         assert not [w for w in words if w.startswith("-Wno-") or w in ("-w", "-fpermissive", "-isystem")], line
-    for p in [*built.glob("src/*"), *built.glob("include/**/*.h"), *built.glob("build/*.h")]:
+    for p in [*tree.glob("src/*"), *tree.glob("include/**/*.h"), *tree.glob("build/*.h")]:
         assert "pragma" not in text_of(p).lower().replace("pragma once", ""), p
     # The strictness is real: a new warning stops the build.
-    append(built / "src/lex.c", "\nstatic int unused_here(void) { return 1; }\n")
-    assert run("/usr/bin/make", cwd=built).returncode != 0
+    append(tree / "src/lex.c", "\nstatic int unused_here(void) { return 1; }\n")
+    assert run("/usr/bin/make", cwd=tree).returncode != 0
 
 
-def test_new_word_reaches_the_program(made, built):
+def test_new_word_reaches_the_program():
     """3: a change of ops.def, then of the generator, followed by plain make, rebuilds all that depends on it."""
-    append(built / "ops.def", "cube  1  a * a * a\navg   2  (a + b) / 2\n")
-    words = {"--words": " ".join(words_of(built))}
-    answers(built, {**words, **SOME, "3 cube": "27", "1 2 avg": "1.5"}, made.make())
-    age(built)
-    edit(built / "tools/genops.awk", "return %s;", "return 1000 + (%s);")
-    answers(built, {"3 cube": "1027", "2 2 +": "1004"}, made.make())
+    tree = built()
+    append(tree / "ops.def", "cube  1  a * a * a\navg   2  (a + b) / 2\n")
+    words = {"--words": " ".join(words_of(tree))}
+    answers(tree, {**words, **SOME, "3 cube": "27", "1 2 avg": "1.5"}, made().make())
+    age(tree)
+    edit(tree / "tools/genops.awk", "return %s;", "return 1000 + (%s);")
+    answers(tree, {"3 cube": "1027", "2 2 +": "1004"}, made().make())
 
 
-def test_header_change_reaches_library_and_program(made, built):
+def test_header_change_reaches_library_and_program():
     """3: a change of a public header rebuilds library and program alike."""
-    edit(built / "include/rpn/limits.h", r"(define\s+RPN_STACK_MAX\s+)64", r"\g<1>7")
+    tree = built()
+    edit(tree / "include/rpn/limits.h", r"(define\s+RPN_STACK_MAX\s+)64", r"\g<1>7")
     right = {"--limits": "program 7 library 7", "1 2 3 4 5 6 7": "1 2 3 4 5 6 7", "1 2 3 4 5 6 7 8": 4}
-    answers(built, right, made.make())
+    answers(tree, right, made().make())
 
 
-def test_source_change_reaches_the_program(made, built):
+def test_source_change_reaches_the_program():
     """3: a change of one library source is archived and linked into the program, also where that alone is asked for."""
-    edit(built / "src/stack.c", "return RPN_STACK_MAX;", "return 4711;")
-    answers(built, {"--limits": "program 64 library 4711"}, made.make("build/rpn"))
-    age(built)
-    edit(built / "src/main.c", "%.10g", "<%.3g>")
-    answers(built, {"1 3 /": "<0.333>"}, made.make())
+    tree = built()
+    edit(tree / "src/stack.c", "return RPN_STACK_MAX;", "return 4711;")
+    answers(tree, {"--limits": "program 64 library 4711"}, made().make("build/rpn"))
+    age(tree)
+    edit(tree / "src/main.c", "%.10g", "<%.3g>")
+    answers(tree, {"1 3 /": "<0.333>"}, made().make())
 
 
 USER = """
@@ -309,24 +320,26 @@ installed/bin/rpn '5 12 hyp'"""
 ORDERS = ("rpn", "limits rpn rpn", "rpn limits limits")
 
 
-def test_installed_library_serves_other_programs(made, installed):
+def test_installed_library_serves_other_programs():
     """5, 6: an installed copy is all that a foreign program needs, whatever the order of its includes."""
-    for name in ("bin/rpn", "lib/librpn.a", "lib/pkgconfig/rpn.pc", "include/rpn/rpn.h"):
-        assert (installed / name).is_file(), name
-    env = {"PKG_CONFIG_LIBDIR": str(installed / "lib/pkgconfig")}
-    flags = run("/usr/bin/pkg-config", "--static", "--cflags", "--libs", "rpn", env=env)
-    assert flags.returncode == 0, flags.stderr
-    folder = installed.parent
-    for n, order in enumerate(ORDERS):
-        nobody.write(folder / f"user{n}.c", "".join(f"#include <rpn/{h}.h>\n" for h in order.split()) + USER)
-    done = run("/bin/sh", "-c", USERS, "sh", made.quick, *flags.stdout.split(), cwd=folder)
-    assert done.stdout.split() == ["6", "1"] * 3 + ["13"], f"includes of {ORDERS}: {done.stdout}"
+    with installed_alone() as installed:
+        for name in ("bin/rpn", "lib/librpn.a", "lib/pkgconfig/rpn.pc", "include/rpn/rpn.h"):
+            assert (installed / name).is_file(), name
+        env = {"PKG_CONFIG_LIBDIR": str(installed / "lib/pkgconfig")}
+        flags = run("/usr/bin/pkg-config", "--static", "--cflags", "--libs", "rpn", env=env)
+        assert flags.returncode == 0, flags.stderr
+        folder = installed.parent
+        for n, order in enumerate(ORDERS):
+            nobody.write(folder / f"user{n}.c", "".join(f"#include <rpn/{h}.h>\n" for h in order.split()) + USER)
+        done = run("/bin/sh", "-c", USERS, "sh", made().quick, *flags.stdout.split(), cwd=folder)
+        assert done.stdout.split() == ["6", "1"] * 3 + ["13"], f"includes of {ORDERS}: {done.stdout}"
 
 
-def test_destdir_is_only_a_staging_folder(made, built):
+def test_destdir_is_only_a_staging_folder():
     """6: with DESTDIR the files land in the staging folder and rpn.pc speaks of PREFIX alone, also after an earlier make."""
-    stage = built.parent / "stage"
-    make(built, *made.tools, "install", "PREFIX=/opt/calc-tools", f"DESTDIR={stage}")
+    tree = built()
+    stage = tree.parent / "stage"
+    make(tree, *made().tools, "install", "PREFIX=/opt/calc-tools", f"DESTDIR={stage}")
     assert not Path("/opt/calc-tools").exists()
     root = stage / "opt/calc-tools"
     for name in ("bin/rpn", "lib/librpn.a", "lib/pkgconfig/rpn.pc", "include/rpn/rpn.h"):
@@ -340,4 +353,4 @@ def test_destdir_is_only_a_staging_folder(made, built):
 def test_given_files_are_unchanged():
     """3: ops.def, the generator and tests/ are as they were."""
     for name in sorted(files(PRISTINE)):
-        assert nobody.read(PROJECT / name) == (PRISTINE / name).read_bytes(), name
+        assert read(PROJECT / name) == (PRISTINE / name).read_bytes(), name

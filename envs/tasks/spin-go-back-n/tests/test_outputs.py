@@ -9,7 +9,8 @@ import pathlib
 import re
 
 import nobody
-import pytest
+from artifacts import read
+from run import once
 
 APP = pathlib.Path("/app")
 ORIGINAL = pathlib.Path(__file__).with_name("original")
@@ -173,15 +174,22 @@ ZZ_CASE=window ./pan -w18 -m20000 -N zz_narrow > window
 """
 
 
-@pytest.fixture(scope="module")
-def verify():
-    """Spin's verifier of the delivered sides and ours: a function from a case to a Verdict."""
+@once
+def searched():
+    """Searches all cases with Spin's verifier of the delivered sides and ours; returns the folder of the reports, and what
+    else was printed."""
     model = SURROUNDINGS % {"most": MOST, "cases": "\n".join(choices())}
-    with nobody.folder() as folder:
-        nobody.write(folder / "m.pml", "\n".join([model, plain("sender.pml"), plain("receiver.pml"), OUR_SENDER, OUR_RECEIVER]))
-        done = nobody.run("/bin/sh", "-c", SEARCHES, cwd=folder, env={"CYCLES": "both sender receiver largest"}, seconds=90)
-        assert (folder / "pan").exists(), "Spin does not accept the model: %s" % nobody.read(folder / "built").decode()[-800:]
-        yield lambda case: Verdict(nobody.read(folder / case).decode() + done.text)
+    folder = nobody.new_folder()
+    nobody.write(folder / "m.pml", "\n".join([model, plain("sender.pml"), plain("receiver.pml"), OUR_SENDER, OUR_RECEIVER]))
+    done = nobody.run("/bin/sh", "-c", SEARCHES, cwd=folder, env={"CYCLES": "both sender receiver largest"}, seconds=90)
+    assert (folder / "pan").exists(), "Spin does not accept the model: %s" % read(folder / "built").decode()[-800:]
+    return folder, done.text
+
+
+def verify(case):
+    """The Verdict on a case."""
+    folder, printed = searched()
+    return Verdict(read(folder / case).decode() + printed)
 
 
 def assert_verified(verdict):
@@ -193,7 +201,7 @@ def assert_verified(verdict):
 @functools.lru_cache(maxsize=None)
 def plain(name):
     """Returns the delivered text of a side without comments and strings; fails when it is not plain Promela of one proctype."""
-    text = nobody.read(APP / name, 1 << 20).decode()
+    text = read(APP / name, 1 << 20).decode()
     bare = re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.S)
     bare = re.sub(r'"[^"\n]*"', '""', bare)
     assert "#" not in bare, "preprocessor line in %s" % name
@@ -216,7 +224,7 @@ def test_trail_shows_a_wrong_item():
     with nobody.folder() as folder:
         for name in ("link.pml", "sender.pml", "receiver.pml"):
             nobody.write(folder / name, (ORIGINAL / name).read_bytes())
-        nobody.write(folder / "original.trail", nobody.read(APP / "evidence" / "original.trail", 1 << 20))
+        nobody.write(folder / "original.trail", read(APP / "evidence" / "original.trail", 1 << 20))
         out = nobody.run(SPIN, "-k", "original.trail", "-t", "-p", "link.pml", cwd=folder).text
     failed = re.search(r"text of failed assertion: assert\((.*)\)", out)
     assert failed and "env_arrived" in failed.group(1) and "x==" in failed.group(1), out[-800:]
@@ -228,31 +236,31 @@ def test_sides_are_plain_promela():
     """Each file holds one plain proctype that knows only its parameters; link.pml is as delivered."""
     plain("sender.pml")
     plain("receiver.pml")
-    assert nobody.read(APP / "link.pml", 1 << 20).decode().split() == (ORIGINAL / "link.pml").read_text().split()
+    assert read(APP / "link.pml", 1 << 20).decode().split() == (ORIGINAL / "link.pml").read_text().split()
 
 
-def test_both_sides_together(verify):
+def test_both_sides_together():
     """The repaired sender with the repaired receiver: right items in order, all arrive, window kept."""
     assert_verified(verify("both"))
 
 
-def test_sender_with_another_make(verify):
+def test_sender_with_another_make():
     """The repaired sender with our receiver, also with a modulus far above the window."""
     assert_verified(verify("sender"))
 
 
-def test_receiver_with_another_make(verify):
+def test_receiver_with_another_make():
     """Our sender with the repaired receiver, also with a modulus far above the window."""
     assert_verified(verify("receiver"))
 
 
-def test_largest_modulus(verify):
+def test_largest_modulus():
     """Modulus 8, so that item buffers and sums are large enough, with one loss; and a window of 7, where the link drops
     what it has no room for, without a search for cycles."""
     assert_verified(verify("largest"))
     assert_verified(verify("widest"))
 
 
-def test_sender_uses_its_window(verify):
+def test_sender_uses_its_window():
     """A run exists in which three frames are under way before any acknowledgement when the window is three."""
     assert verify("window").errors >= 1, "no run has three frames under way"

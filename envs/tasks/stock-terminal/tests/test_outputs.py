@@ -3,15 +3,14 @@ the journal with the bookings that the slips ask for. Slips, counts and opening
 stock are the tests' own copies; the seal is computed from the store."""
 
 import csv
+import os
 import random
 import struct
-from pathlib import Path
 
-import nobody
-import pytest
+from artifacts import read
+from run import once
 
-APP = Path("/app")
-TESTS = Path(__file__).resolve().parent
+TESTS = os.path.dirname(os.path.abspath(__file__))
 
 MASK = (1 << 64) - 1
 K = (0x6C07D31F9A2BE845, 0xB1E5907C48FD3A26)
@@ -62,7 +61,7 @@ def items():
 
 def rows_of(path):
     """A CSV file's lines as lists of values; empty lines do not count."""
-    lines = nobody.read(path, 1 << 20).decode("utf-8-sig").splitlines()
+    lines = read(path, 1 << 20).decode("utf-8-sig").splitlines()
     return [[value.strip() for value in row] for row in csv.reader(lines, skipinitialspace=True) if row]
 
 
@@ -102,14 +101,15 @@ class Store:
         return out
 
 
+@once
 def expected():
     """Bookings, backorders and closing stock after the slips of the day."""
     stock = {sku: qty for sku, qty, _, _ in items()}
     replaced = {sku: new for sku, _, new, _ in items() if new}
     locked = {sku for sku, _, _, lock in items() if lock}
-    counts = {int(sku): int(counted) for sku, counted in rows_of(TESTS / "counts.csv")[1:]}
+    counts = {int(sku): int(counted) for sku, counted in rows_of(f"{TESTS}/counts.csv")[1:]}
     moves, counted, missing = [], [], []
-    for number, move, *numbers in rows_of(TESTS / "slips.csv")[1:]:
+    for number, move, *numbers in rows_of(f"{TESTS}/slips.csv")[1:]:
         slip, sku, qty = int(number), *map(int, numbers)
         while sku in replaced:
             sku = replaced[sku]
@@ -130,50 +130,50 @@ def expected():
     return moves, counted, missing, stock
 
 
-@pytest.fixture(scope="module")
+@once
 def store():
-    return Store(nobody.read(APP / "data/store.bin"))
+    return Store(read("/app/data/store.bin"))
 
 
-def test_store_was_written_by_stockdesk(store):
+def test_store_was_written_by_stockdesk():
     """The opening stock is the real one and every journal entry carries its MAC."""
-    assert store.items == items()
-    assert store.entries, "nothing has been booked"
+    assert store().items == items()
+    assert store().entries, "nothing has been booked"
 
 
-def test_movements_are_those_of_the_slips(store):
+def test_movements_are_those_of_the_slips():
     """All slips, once each, in the file's order, under the current number, with the quantity that was there."""
-    moves = [entry for entry in store.live() if entry[0] in "RS"]
+    moves = [entry for entry in store().live() if entry[0] in "RS"]
     assert moves == expected()[0]
 
 
-def test_locked_items_were_counted(store):
+def test_locked_items_were_counted():
     """Each locked item was released with the counted quantity, and nothing else was counted."""
-    counts = [entry for entry in store.live() if entry[0] == "C"]
+    counts = [entry for entry in store().live() if entry[0] == "C"]
     assert sorted(counts) == sorted(expected()[1])
 
 
-def test_closing_stock(store):
+def test_closing_stock():
     """The stock that results from the journal is the expected one."""
-    stock = {sku: qty for sku, qty, _, _ in store.items}
-    for kind, _, sku, qty in store.live():
+    stock = {sku: qty for sku, qty, _, _ in store().items}
+    for kind, _, sku, qty in store().live():
         stock[sku] = qty if kind == "C" else stock[sku] + (qty if kind == "R" else -qty)
     assert stock == expected()[3]
 
 
 def test_backorders():
     """/app/backorders.csv lists what could not be shipped: slip, current number, missing quantity."""
-    header, *rows = rows_of(APP / "backorders.csv")
+    header, *rows = rows_of("/app/backorders.csv")
     assert header == ["slip", "sku", "missing"]
     assert sorted(tuple(map(int, row)) for row in rows) == sorted(expected()[2])
 
 
-def test_seal_belongs_to_the_final_journal(store):
+def test_seal_belongs_to_the_final_journal():
     """/app/seal.txt holds the seal of the journal as it is in the store now."""
-    assert nobody.read(APP / "seal.txt", 1000).decode().lower().split() == [store.seal]
+    assert read("/app/seal.txt", 1000).decode().lower().split() == [store().seal]
 
 
 def test_inbox_is_unchanged():
     """The slips and the counts of the inbox are as they were."""
     for name in ("slips.csv", "counts.csv"):
-        assert nobody.read(APP / "inbox" / name) == (TESTS / name).read_bytes()
+        assert read(f"/app/inbox/{name}") == read(f"{TESTS}/{name}"), name

@@ -5,8 +5,8 @@ import json
 from datetime import datetime, timezone
 from pathlib import Path
 
-import nobody
-import pytest
+from artifacts import read
+from run import once
 
 HERE = Path(__file__).resolve().parent
 RECOVERED = Path("/app/recovered")
@@ -18,9 +18,9 @@ spec.loader.exec_module(gen)
 TRUTH = gen.truth()
 
 
-@pytest.fixture(scope="module")
+@once
 def report():
-    found = json.loads(nobody.read("/app/report.json").decode("utf-8-sig"))
+    found = json.loads(read("/app/report.json").decode("utf-8-sig"))
     assert isinstance(found, dict)
     return found
 
@@ -31,38 +31,38 @@ def sha(data):
 
 def files(top):
     """Returns {relative path: content} of everything below `top` that is no folder."""
-    return {p.relative_to(top).as_posix(): nobody.read(p) for p in sorted(top.rglob("*")) if p.is_symlink() or not p.is_dir()}
+    return {p.relative_to(top).as_posix(): read(p) for p in sorted(top.rglob("*")) if p.is_symlink() or not p.is_dir()}
 
 
-def test_attacker_is_the_last_forwarded_address(report):
+def test_attacker_is_the_last_forwarded_address():
     """attacker_ip: the address that the proxy appended, not the one that the intruder claims, nor the scanner's."""
-    assert report["attacker_ip"].strip() == TRUTH["attacker_ip"]
+    assert report()["attacker_ip"].strip() == TRUTH["attacker_ip"]
 
 
-def test_webshell_and_its_upload(report):
+def test_webshell_and_its_upload():
     """webshell and uploaded_utc: the shell that was used, and the moment of its upload in UTC."""
-    assert report["webshell"].strip() == TRUTH["webshell"]
-    text = report["uploaded_utc"].strip()
+    assert report()["webshell"].strip() == TRUTH["webshell"]
+    text = report()["uploaded_utc"].strip()
     found = datetime.fromisoformat(text)
     assert found.tzinfo is not None, f"no time zone in {text!r}"
     want = datetime.fromisoformat(TRUTH["uploaded_utc"])
     assert found.astimezone(timezone.utc) == want
 
 
-def test_commands_in_order(report):
+def test_commands_in_order():
     """commands: each command as executed, in order."""
-    assert [c.rstrip("\n") for c in report["commands"]] == TRUTH["commands"]
+    assert [c.rstrip("\n") for c in report()["commands"]] == TRUTH["commands"]
 
 
-def test_dropper_is_recovered(report):
+def test_dropper_is_recovered():
     """recovered/dropper.sh byte for byte, and dropper_sha256."""
-    assert nobody.read(RECOVERED / "dropper.sh") == TRUTH["dropper"]
-    assert report["dropper_sha256"].strip().lower() == sha(TRUTH["dropper"])
+    assert read(RECOVERED / "dropper.sh") == TRUTH["dropper"]
+    assert report()["dropper_sha256"].strip().lower() == sha(TRUTH["dropper"])
 
 
-def test_c2(report):
+def test_c2():
     """c2: where the stolen data went."""
-    assert report["c2"].strip() == TRUTH["c2"]
+    assert report()["c2"].strip() == TRUTH["c2"]
 
 
 def test_stolen_files_are_recovered():
@@ -70,14 +70,14 @@ def test_stolen_files_are_recovered():
     assert files(RECOVERED / "stolen") == TRUTH["stolen"]
 
 
-def test_stolen_hashes(report):
+def test_stolen_hashes():
     """stolen: the relative path and SHA-256 of each file."""
-    assert {k.removeprefix("./"): v.strip().lower() for k, v in report["stolen"].items()} == {k: sha(v) for k, v in TRUTH["stolen"].items()}
+    assert {k.removeprefix("./"): v.strip().lower() for k, v in report()["stolen"].items()} == {k: sha(v) for k, v in TRUTH["stolen"].items()}
 
 
-def test_members_exposed(report):
+def test_members_exposed():
     """members_exposed: different addresses, without regard to letter case."""
-    assert type(report["members_exposed"]) in (int, float) and report["members_exposed"] == TRUTH["members_exposed"]
+    assert type(report()["members_exposed"]) in (int, float) and report()["members_exposed"] == TRUTH["members_exposed"]
 
 
 def test_evidence_is_left_as_it_was():

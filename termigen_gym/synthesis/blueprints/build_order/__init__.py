@@ -77,7 +77,7 @@ def _tests(case: Case, wanted: Wanted) -> str:
         "REBUILT": f'"{wanted.rebuild}"',
     }
     body = _TEST_PLANS[wanted.form] + _TEST_REBUILT[wanted.rebuild.rsplit(".", 1)[1]] + _TEST_REST
-    return tests_text("Compares the plan with what the rules give.", constants, body, ("hashlib", "json"))
+    return tests_text("Compares the plan with what the rules give.", constants, body, ("hashlib",))
 
 
 _TEST_PLANS = {
@@ -103,7 +103,7 @@ _TEST_REBUILT = {
 
 def test_rebuilt():
     """What each change sets off, in the plan's order."""
-    assert json.loads(content(REBUILT)) == WANT["rebuilt"]
+    assert json.loads(read(REBUILT)) == WANT["rebuilt"]
 ''',
     "txt": '''
 
@@ -116,13 +116,13 @@ _TEST_REST = '''
 
 def test_resolution():
     """What is missing, in a cycle, blocked; versions where there are some; when all is done."""
-    assert json.loads(content(RESOLUTION)) == WANT["resolution"]
+    assert json.loads(read(RESOLUTION)) == WANT["resolution"]
 
 
 def test_description_is_as_it_was():
     """Neither the description nor a source was changed."""
     for path, digest in WANT["inputs"].items():
-        assert hashlib.sha256(content(path)).hexdigest() == digest, path
+        assert hashlib.sha256(read(path)).hexdigest() == digest, path
 '''
 
 

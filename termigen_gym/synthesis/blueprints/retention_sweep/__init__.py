@@ -83,13 +83,12 @@ _TESTS = '''
 def tree():
     """Returns the SHA-256 of each file below the tops, by absolute path; of what the sweep packed, unpacked."""
     found = {}
-    for top in map(Path, @TOPS@):
-        for path in sorted(top.rglob("*")):
-            if path.is_symlink() or not path.is_dir():
-                content = read(path)
-                if str(path) in WANTED["packed"]:
-                    content = gzip.decompress(content)
-                found[str(path)] = hashlib.sha256(content).hexdigest()
+    for top in @TOPS@:
+        for path in below(top):
+            content = read(path)
+            if path in WANTED["packed"]:
+                content = gzip.decompress(content)
+            found[path] = hashlib.sha256(content).hexdigest()
     return found
 
 

@@ -88,7 +88,7 @@ def _tests(case: Case, wanted: Wanted) -> str:
     if wanted.sent:
         constants["SENT"] = f'"{wanted.out}/sent.json"'
         body += _TEST_SENT
-    return tests_text("Compares the answers with those that the rules give.", constants, body, ("hashlib", "json"))
+    return tests_text("Compares the answers with those that the rules give.", constants, body, ("hashlib",))
 
 
 _TEST_ANSWERS = {
@@ -115,7 +115,7 @@ def test_within():
 def test_tables_are_as_they_were():
     """The tables that were given have not been changed."""
     for path, digest in WANT["inputs"].items():
-        assert hashlib.sha256(content(path)).hexdigest() == digest, path
+        assert hashlib.sha256(read(path)).hexdigest() == digest, path
 '''
 _TEST_LOSSES = '''
 
@@ -127,7 +127,7 @@ _TEST_SENT = '''
 
 def test_sent():
     """Who is sent for what, and when each arrives."""
-    assert json.loads(content(SENT)) == WANT["sent"]
+    assert json.loads(read(SENT)) == WANT["sent"]
 '''
 
 

@@ -204,13 +204,13 @@ def _tests(case: Case, out: str) -> str:
     for name, (file, header) in _tables_wanted(case).items():
         constants[name.upper()] = f'"{out}/{file}"'
         body += _TEST_TABLE.replace("NAME", name.upper()).replace("name", name).replace("HEADER", ",".join(header))
-    return tests_text("Compares the reports with what the rules give.", constants, body, ("hashlib", "json"))
+    return tests_text("Compares the reports with what the rules give.", constants, body, ("hashlib",))
 
 
 _TESTS = '''
 def test_metrics():
     """Exactly the keys that were asked for, each with its number."""
-    assert json.loads(content(METRICS)) == WANT["metrics"]
+    assert json.loads(read(METRICS)) == WANT["metrics"]
 
 
 def test_leaked():
@@ -221,7 +221,7 @@ def test_leaked():
 def test_tables_are_as_they_were():
     """The tables that were given have not been changed."""
     for path, digest in WANT["inputs"].items():
-        assert hashlib.sha256(content(path)).hexdigest() == digest, path
+        assert hashlib.sha256(read(path)).hexdigest() == digest, path
 '''
 _TEST_TABLE = '''
 

@@ -120,17 +120,20 @@ def _tests(tool: Tool, path: str) -> str:
         if name != "errors"
     )
     samples = "\n".join(
-        f'    assert nobody.read("/app/out/{name}.txt").decode() == CASES["{name}"]["out"]' for name in tool.samples
+        f'    assert read("/app/out/{name}.txt").decode() == CASES["{name}"]["out"]' for name in tool.samples
     )
     return f'''\
 """Runs the program as nobody on hidden input, and compares what it left of the samples."""
 import json
-from pathlib import Path
+import os
 
 import nobody
+from artifacts import read
 
 PROGRAM = "{path}"
-CASES = json.loads((Path(__file__).resolve().parent / "cases.json").read_text())
+HERE = os.path.dirname(os.path.abspath(__file__))
+with open(f"{{HERE}}/cases.json", encoding="utf-8") as file:
+    CASES = json.load(file)
 
 
 def check(name):
