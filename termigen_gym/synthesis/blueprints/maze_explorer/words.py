@@ -163,7 +163,7 @@ def turned(lock, code):
 
 class Console:
     def __init__(self, cells):
-        self.cells = cells
+        self.cells, self.places = cells, {}
         self.unlocked = {}
         self.back()
 
@@ -172,7 +172,9 @@ class Console:
         self.arrive()
 
     def arrive(self):
-        self.place, self.state = reveal(self.cells, self.token), 0
+        if self.token not in self.places:
+            self.places[self.token] = reveal(self.cells, self.token)
+        self.place, self.state = self.places[self.token], 0
 
     def way(self, word):
         return self.place["ways"].get(word) or self.unlocked.get((self.token, word))

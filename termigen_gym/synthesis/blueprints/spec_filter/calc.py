@@ -98,7 +98,7 @@ def _program(calc: Calc) -> str:
         start = words.index('            if "-a" in options:\n')
         words = words[:start] + words[words.index("\n", words.index("print(f", start)) + 1 :]
     main = fill(MAIN, letters="".join(calc.letters), more="", given="dict(options)")
-    return words + main.replace("sys.stdin.read()\n\n", "sys.stdin.read()\n")
+    return words + main.replace("file.read()\n\n", "file.read()\n")
 
 
 def _rules(calc: Calc) -> list[str]:

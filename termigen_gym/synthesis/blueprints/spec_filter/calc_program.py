@@ -101,7 +101,6 @@ import getopt
 import math
 import re
 import sys
-from pathlib import Path
 
 FUNCTIONS = {@functions@}
 OPERATORS = "+-*/%^"

@@ -55,7 +55,6 @@ _PROGRAM = """\
 #!/usr/bin/env python3
 import getopt
 import sys
-from pathlib import Path
 
 
 def records(text):
@@ -271,7 +270,7 @@ def _program(form: Form) -> str:
         default=",".join(form.default),
     )
     main = fill(MAIN, letters=letters, more="", given="dict(options)")
-    return words + main.replace("sys.stdin.read()\n\n", "sys.stdin.read()\n")
+    return words + main.replace("file.read()\n\n", "file.read()\n")
 
 
 def _rules(form: Form) -> list[str]:

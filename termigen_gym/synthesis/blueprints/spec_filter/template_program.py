@@ -7,7 +7,6 @@ PROGRAM = """\
 import getopt
 import re
 import sys
-from pathlib import Path
 
 OPEN, CLOSE = "@opening@", "@closing@"
 FILTERS = {
@@ -90,7 +89,8 @@ READ = """\
         values, flags = {}, set()
         for flag, given in options:
             if flag == "-v":
-                rows = Path(given).read_text().splitlines()
+                with open(given) as file:
+                    rows = file.read().splitlines()
             elif flag == "-d":
                 rows = [given]
             else:

@@ -134,7 +134,10 @@ MAIN = """
 def main():
     try:
         options, files = getopt.getopt(sys.argv[1:], "@letters@")
-        text = "".join(Path(name).read_text() for name in files) if files else sys.stdin.read()
+        text = "" if files else sys.stdin.read()
+        for name in files:
+            with open(name) as file:
+                text += file.read()
 @more@
     except (getopt.GetoptError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
