@@ -72,23 +72,28 @@ class Rehearsal:
     def waves(self) -> Waves:
         """Yield what is to be played, and keep what comes of it."""
         commands = [block.command for block in self.blocks]
-        self.runs = yield [Take(f"run/{number}", 0, commands, kept=True) for number in range(1, RUNS + 1)]
+        starts = range(1, len(commands) + 1)
+        resuming = [
+            Take(f"resume/{start}", start, commands[start:], judged=self._judged_when_resumed, kept=True)
+            for start in starts
+        ]
+        runs = [Take(f"run/{number}", 0, commands, kept=True) for number in range(1, RUNS + 1)]
+        outcomes = yield [*runs, Take("image", 0, judged=_never, kept=True), *resuming]
+        self.runs, image, resumed = outcomes[:RUNS], outcomes[RUNS], outcomes[RUNS + 1 :]
         if not self.solved:
             return
         states = [run.state for run in self.runs if run.reward == 1]
         # A block may need more of those before it than they left in files; then what alters it begins earlier.
-        image, *resumed = yield [
-            Take("image", 0, judged=_never, kept=True),
-            *(
-                Take(f"resume/{start}", start, commands[start:], judged=self._judged_when_resumed, kept=True)
-                for start in range(1, len(commands) + 1)
-            ),
-        ]
         end = _End(commands, states, image.state, resumed)
-        self.prefixes = yield [end.prefix(length) for length in range(len(commands))]
-        self.equivalents = yield [end.way(way, always) for way in self.variants.equivalents]
-        self.cheats = yield [Take(f"cheats/{way.name}", 0, [way.command]) for way in self.variants.cheats]
-        self.mutants = yield [*(end.way(way) for way in self._ways), *end.edits()]
+        # As few waves as can be, since the last take of a wave is waited for.
+        prefixes = [end.prefix(length) for length in range(len(commands))]
+        equivalents = [end.way(way, always) for way in self.variants.equivalents]
+        cheats = [Take(f"cheats/{way.name}", 0, [way.command]) for way in self.variants.cheats]
+        mutants = [*(end.way(way) for way in self._ways), *end.edits()]
+        played = iter((yield [*prefixes, *equivalents, *cheats, *mutants]))
+        self.prefixes, self.equivalents, self.cheats, self.mutants = (
+            list(itertools.islice(played, len(takes))) for takes in (prefixes, equivalents, cheats, mutants)
+        )
         dropped = {one.take.name for one in self.mutants if one.valid}
         needed = {step: block for step, block in enumerate(self.blocks, start=1) if f"drop/{step}" in dropped}
         altered = of_commands(needed)
