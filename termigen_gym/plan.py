@@ -173,14 +173,11 @@ def entry_of(id: str) -> Entry:
 
 def make_env(plan: Plan, id: str) -> TextEnv:
     """Return the environment of a task as `plan` wants it."""
-    wanted = {key: getattr(plan, key) for key in ("max_steps", "command_timeout_s", "output_limit")}
-    reused = id in plan.reuse_verdicts
-    env = make(
-        id,
-        sandbox=plan.sandbox,
-        reuse_verdicts=reused,
-        **{key: value for key, value in wanted.items() if value is not None},
-    )
+    keys = ("max_steps", "command_timeout_s", "output_limit")
+    wanted = {key: getattr(plan, key) for key in keys if getattr(plan, key) is not None}
+    if id in plan.reuse_verdicts:
+        wanted["reuse_verdicts"] = True
+    env = make(id, sandbox=plan.sandbox, **wanted)
     if plan.critic == "none":
         return env
     return CriticWrapper(

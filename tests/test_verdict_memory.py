@@ -62,7 +62,10 @@ BY_TIME = """
 echo "judged at $(date +%s%N)"
 [ /app/b -nt /app/a ] && echo 1 > /logs/verifier/reward.txt || echo 0 > /logs/verifier/reward.txt
 """
-A_B, B_A, BOTH = "touch a; sleep 0.05; touch b", "touch b; sleep 0.05; touch a", "touch a b; touch -r a b"
+A_B, B_A, BOTH = (
+    f"touch a b; touch -d 2030-01-01 .; touch -d 2030-01-{a} a; touch -d 2030-01-{b} b"
+    for a, b in (("02", "03"), ("03", "02"), ("02", "02"))
+)
 
 
 @pytest.mark.parametrize(

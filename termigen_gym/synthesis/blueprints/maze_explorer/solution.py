@@ -24,14 +24,29 @@ class Layout:
 _TALK = '''
 import subprocess
 
+console = subprocess.Popen(["@console@"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def heard():
+    """Returns what the console says up to its prompt."""
+    said, part = "", "-"
+    while part and not said.endswith("\\n@prompt@ "):
+        part = console.stdout.read(1)
+        said += part
+    return said.removesuffix("\\n@prompt@ ")
+
 
 def talk(commands):
-    """Types commands into a fresh session and returns the answer to each."""
-    typed = "".join(line + "\\n" for line in [*commands, "quit"])
-    said = subprocess.run(["@console@"], input=typed, capture_output=True, text=True).stdout
-    answers = said.split("\\n@prompt@ ")[1:-1]
-    assert len(answers) == len(commands), said[-300:]
+    """Types commands, each when the one before is answered, and returns the answers."""
+    answers = []
+    for line in commands:
+        console.stdin.write(line + "\\n")
+        console.stdin.flush()
+        answers.append(heard())
     return answers
+
+
+heard()
 '''
 
 _EXPLORE = """
@@ -154,7 +169,7 @@ def _explore(world: World) -> Step:
     talk, explore = fill(_TALK, **_words(world)), fill(_EXPLORE, **_words(world))
     ghost = f"{world.domain.program}-mapper"
     return Step(
-        "Now systematically: level by level from the start, every way that is not locked, with one session a level. "
+        "Now systematically: level by level from the start, every way that is not locked, in one session. "
         f"`{world.verbs['home']}` between the paths keeps the count of moves low. By levels each place is found by a "
         f"shortest path.",
         f"{heredoc('/tmp/talk.py', talk)}\n{heredoc('/tmp/explore.py', explore)}\n"
