@@ -60,12 +60,12 @@ _REMEMBERED = 1 << 12
 _TIMES_OF_GIT = re.compile(r"/\.git/(?:.*/)?(?:index|(?:logs|objects)/.*)\Z", re.DOTALL)
 
 
-def members(archive: bytes) -> Iterator[tuple[str, tarfile.TarInfo, bytes]]:
-    """Yield the absolute path, the header and the content of all that `Sandbox.fetch` returned, caches left out."""
+def members(archive: bytes, caches: bool = False) -> Iterator[tuple[str, tarfile.TarInfo, bytes]]:
+    """Yield the absolute path, the header and the content of all that `Sandbox.fetch` returned; `caches` on request."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for info in tar:
             path = posixpath.join("/", posixpath.normpath(info.name))
-            if not _CACHES.intersection(path.split("/")) and not path.endswith(".pyc"):
+            if caches or not (_CACHES.intersection(path.split("/")) or path.endswith(".pyc")):
                 reader = tar.extractfile(info) if info.isreg() else None
                 yield path, info, b"" if reader is None else reader.read()
 

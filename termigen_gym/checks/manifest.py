@@ -110,14 +110,15 @@ def read_manifest(path: Path) -> dict[str, Certificate]:
     return found
 
 
-def steady(chosen: Iterable[Entry]) -> list[Entry]:
-    """Return those of our tasks whose certificate holds and found the same verdict in each run, none of them flaky.
+def steady(chosen: Iterable[Entry]) -> tuple[str, ...]:
+    """Return the ids of those of our tasks whose certificate holds and found the same verdict in each run.
 
     Raises:
         TaskError: the manifest is malformed.
     """
     held = read_manifest(manifest_path())
-    return [entry for entry in chosen if _is_steady(held.get(env_id(entry.name)), entry)]
+    ids = {env_id(entry.name): entry for entry in chosen}
+    return tuple(id for id, entry in ids.items() if _is_steady(held.get(id), entry))
 
 
 def _is_steady(certificate: Certificate | None, entry: Entry) -> bool:

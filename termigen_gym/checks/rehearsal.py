@@ -55,7 +55,7 @@ class Rehearsal:
 
     @property
     def solved(self) -> bool:
-        """Whether some run earned 1; without one there is nothing to compare with and nothing else was played."""
+        """Whether some run earned 1; without one there is nothing to compare with, and no other way is played."""
         return any(run.reward == 1 for run in self.runs)
 
     @property
@@ -72,10 +72,10 @@ class Rehearsal:
     def waves(self) -> Waves:
         """Yield what is to be played, and keep what comes of it."""
         commands = [block.command for block in self.blocks]
-        starts = range(1, len(commands) + 1)
+        # A block may need more of those before it than they left in files; then what alters it begins earlier.
         resuming = [
             Take(f"resume/{start}", start, commands[start:], judged=self._judged_when_resumed, kept=True)
-            for start in starts
+            for start in range(1, len(commands) + 1)
         ]
         runs = [Take(f"run/{number}", 0, commands, kept=True) for number in range(1, RUNS + 1)]
         outcomes = yield [*runs, Take("image", 0, judged=_never, kept=True), *resuming]
@@ -83,7 +83,6 @@ class Rehearsal:
         if not self.solved:
             return
         states = [run.state for run in self.runs if run.reward == 1]
-        # A block may need more of those before it than they left in files; then what alters it begins earlier.
         end = _End(commands, states, image.state, resumed)
         # As few waves as can be, since the last take of a wave is waited for.
         prefixes = [end.prefix(length) for length in range(len(commands))]

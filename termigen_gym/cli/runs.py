@@ -208,8 +208,7 @@ def _steady(ids: Sequence[str]) -> tuple[str, ...]:
     from ..checks.manifest import steady
     from ..plan import entry_of
 
-    entries = {entry_of(id).name: id for id in ids}
-    kept = tuple(entries[entry.name] for entry in steady(map(entry_of, ids)))
+    kept = steady(map(entry_of, ids))
     if len(kept) < len(ids):
         from .screen import ERR
 

@@ -19,9 +19,9 @@ from typing import Any
 from ..errors import TooLarge, VerifierError, VerifierTimeout
 from ..sandbox.base import Change, ExecResult, Sandbox, pack
 from ..task import Task
-from ..tree import changed_state, digest_of, hash_of, state_of, tree_of
+from ..tree import changed_state, hash_of, state_of, tree_of
 from . import toolchain
-from .memory import Reuse
+from .memory import Reuse, Taken
 from .rewards import LOGS, REWARD_FILES, REWARD_LIMIT, fraction, outcomes, reward_of
 
 TESTS = "/tests"
@@ -87,7 +87,7 @@ def verify(
         return _in_place(sandbox, task)
     artifacts = _taken_out(sandbox, task)
     if reuse is not None:
-        end = reuse.end(_digest_of_tests(task), artifacts)
+        end = reuse.end(_archive(sandbox, task), artifacts)
         known = reuse.memory.recall(end)
         if known is not None:
             return known
@@ -112,14 +112,7 @@ def plain_values(env: Mapping[str, str]) -> dict[str, str]:
 _VARIABLE = re.compile(r"\$\{\w+(?::-([^}]*))?\}")
 
 
-def _digest_of_tests(task: Task) -> str:
-    return digest_of(*(part for name, file in sorted(task.tests().items()) for part in (name, file.content)))
-
-
-_Taken = list[tuple[Sequence[str], bytes]]
-
-
-def _taken_out(sandbox: Sandbox, task: Task) -> _Taken:
+def _taken_out(sandbox: Sandbox, task: Task) -> Taken:
     """Kill what the agent left running, and return its artifacts: paths, and an archive of what is there."""
     for hook in task.config.verifier.collect:
         sandbox.exec(["bash", "-c", hook.command], timeout_s=hook.timeout_sec, user=hook.user)
@@ -132,7 +125,7 @@ def _taken_out(sandbox: Sandbox, task: Task) -> _Taken:
     return found
 
 
-def _fetched(sandbox: Sandbox, paths: Sequence[str], exclude: Sequence[str] = ()) -> _Taken:
+def _fetched(sandbox: Sandbox, paths: Sequence[str], exclude: Sequence[str] = ()) -> Taken:
     """Take paths out together; where that is too much one by one, and what is too much by itself is left behind."""
     try:
         return [(paths, sandbox.fetch(paths, exclude=exclude))] if paths else []

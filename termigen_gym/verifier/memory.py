@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..tree import digest_of
+from ..tree import digest_of, members
 
 if TYPE_CHECKING:
     from . import Verdict
@@ -21,7 +19,9 @@ MOST = 1 << 12
 ORDERS = 2
 """Orders of times in which an end must have been judged alike before the next order counts for nothing."""
 
-Taken = Sequence[tuple[Sequence[str], bytes]]
+_MOST_ORDERS = 16  # of an end that tests judge by times; what comes in further ones is judged each time
+
+Taken = list[tuple[Sequence[str], bytes]]
 """An agent's artifacts: paths, and an archive of what was there."""
 
 
@@ -52,8 +52,11 @@ class Memory:
         """Return the verdict on an end, told as `reused`; None where it is to be judged."""
         with self._lock:
             known = self._verdicts.get(end.content, {})
-            alike = len({(one.reward, *sorted(one.tests.items())) for one in known.values()}) == 1
-            found = known.get(end.order) or (next(iter(known.values())) if alike and len(known) >= ORDERS else None)
+            found = known.get(end.order)
+            if found is None and len(known) >= ORDERS:
+                found, *others = known.values()
+                if any((one.reward, one.tests) != (found.reward, found.tests) for one in others):
+                    return None
             if found is None:
                 return None
             self._verdicts.move_to_end(end.content)
@@ -62,7 +65,9 @@ class Memory:
     def keep(self, end: End, verdict: Verdict) -> None:
         """Keep a verdict that the tests gave."""
         with self._lock:
-            self._verdicts.setdefault(end.content, {})[end.order] = verdict
+            known = self._verdicts.setdefault(end.content, {})
+            if len(known) < _MOST_ORDERS:  # none goes for a newer one: it may be the one that differs
+                known[end.order] = verdict
             if len(self._verdicts) > self._most:
                 self._verdicts.popitem(last=False)
 
@@ -85,26 +90,24 @@ class Reuse:
     judge: str
     since: float
 
-    def end(self, tests: str, artifacts: Taken) -> End:
+    def end(self, tests: bytes, artifacts: Taken) -> End:
         """Return what decides the verdict: names, kinds, owners, modes, contents and links; and times.
 
         Of what is older than the sandbox the time is content, to the microsecond.
 
         Args:
-            tests: their digest.
+            tests: their archive.
             artifacts: as they were taken out.
         """
         parts: list[str | bytes] = [self.judge, tests]
         times: list[float] = []
         for paths, archive in artifacts:
             parts += [str(len(paths)), *paths]
-            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-                for info in tar:
-                    reader = tar.extractfile(info) if info.isreg() else None
-                    new = info.mtime >= self.since
-                    kind = f"{info.type!r} {info.mode:o} {info.uid} {info.gid} {0 if new else info.mtime:.6f}"
-                    parts += [info.name, info.linkname, kind, b"" if reader is None else reader.read()]
-                    times += [info.mtime] if new else []
+            for path, info, content in members(archive, caches=True):
+                new = info.mtime >= self.since
+                kind = f"{info.type!r} {info.mode:o} {info.uid} {info.gid} {0 if new else info.mtime:.6f}"
+                parts += [path, info.linkname, kind, content]
+                times += [info.mtime] if new else []
             parts.append("end")
         places = {time: str(place) for place, time in enumerate(sorted(set(times)))}
         return End(digest_of(*parts), digest_of(*(places[time] for time in times)))
