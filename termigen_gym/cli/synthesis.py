@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from enum import StrEnum
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..catalog import entries
-from .options import Json, Sandbox, SandboxName, Seed, Workers, cluster_if, entry_named, usage_errors
+from .options import Json, Sandbox, SandboxName, Seed, cluster_if, entry_named, usage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,9 @@ def synthesize(
     author: Annotated[AuthorName, typer.Option(help="Who writes them; families needs no model.")] = AuthorName.families,
     seed: Seed = 0,
     sandbox: Sandbox = SandboxName.auto,
-    workers: Workers = 2,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Drafts examined at a time.  [default: one more than cores]")
+    ] = None,
     in_flight: Annotated[int, typer.Option(min=1, help="Tasks in the making at a time; most wait for a model.")] = 8,
     ray: Annotated[
         str, typer.Option(help="Examine on the machines of the Ray cluster at this address, a draft a core.")
@@ -139,7 +142,7 @@ def synthesize(
         recording = cassette or record or folder.calls
         with progress() as show, _author(author, seed, slots, origin, endpoint, recording, budget) as writer:
             shown = _Shown(show, budget)
-            with _examiner(sandbox.value, workers, ray) as examiner:
+            with _examiner(sandbox.value, workers or _workers_here(), ray) as examiner:
                 funnel = synthesize(wish, writer, slots, folder, verdicts, examiner, shown)
         spent = budget.spent
         document = {**funnel.to_dict(), "out": str(out), "spent": spent.to_dict()}
@@ -165,6 +168,11 @@ def _examiner(sandbox: str, workers: int, ray: str) -> Iterator[Examines]:
             return
         with contextlib.closing(Examiner(sandbox, workers)) as examiner:
             yield examiner
+
+
+def _workers_here() -> int:
+    """Return a worker for each core that we may use, and one more: an examination waits a fifth of its time."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 def _pair(text: str) -> tuple[str, str]:
