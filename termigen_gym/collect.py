@@ -68,6 +68,7 @@ class CollectSummary:
         solved: episodes with reward 1. errors: episodes still without a verdict. failures: failed attempts on record.
         injected: mistakes by class. perturbed: episodes with at least one. recovered: those of them with reward 1.
         made_good: mistakes, by class, that a later step made good.
+        reused: episodes judged by a verdict on the very same end (`reuse_verdicts`).
         steps: of all episodes. env_s: seconds spent in the environment's steps. episodes_s: seconds of all episodes,
             which go on side by side; what is not the environment's is the agent's, the critic's, and the resets'.
         tokens: read and written by the models of agents and critics. dollars: what they cost.
@@ -85,6 +86,7 @@ class CollectSummary:
     perturbed: int
     recovered: int
     made_good: Mapping[str, int]
+    reused: int
     steps: int
     env_s: float
     episodes_s: float
@@ -145,7 +147,7 @@ class _Record:
         self.attempts: Counter[int] = Counter()
         self.injected: Counter[str] = Counter(dict.fromkeys(PERTURBATION_KINDS, 0))
         self.made_good: Counter[str] = Counter(dict.fromkeys(PERTURBATION_KINDS, 0))
-        self.solved = self.failures = self.perturbed = self.recovered = self.steps = 0
+        self.solved = self.failures = self.perturbed = self.recovered = self.reused = self.steps = 0
         self.tokens = 0
         self.env_s = self.episodes_s = self.dollars = 0.0
 
@@ -158,6 +160,7 @@ class _Record:
             return
         self.finished.add(index)
         self.solved += episode.solved
+        self.reused += episode.verdict is not None and bool(episode.verdict.get("reused"))
         self.steps += len(episode.steps)
         self.env_s += sum(step.duration_s for step in episode.steps)
         self.episodes_s += episode.duration_s
@@ -309,6 +312,7 @@ class _Run:
             perturbed=record.perturbed,
             recovered=record.recovered,
             made_good=dict(record.made_good),
+            reused=record.reused,
             steps=record.steps,
             env_s=round(record.env_s, 3),
             episodes_s=round(record.episodes_s, 3),

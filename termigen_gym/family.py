@@ -7,7 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +64,8 @@ class Family:
         """
         paths = TaskPaths(folder)
         config = load_config(paths)
-        return cls(folder.name, paths, config, folder_digest(folder), _import_generator(paths.generator))
+        digest = folder_digest(folder)
+        return cls(folder.name, paths, config, digest, _import_generator(paths.generator, digest))
 
     @cached_property
     def context_digest(self) -> str:
@@ -127,8 +128,9 @@ def _tree(files: Mapping[str, bytes | str]) -> dict[str, TreeFile]:
     return {path: TreeFile(content, content.startswith(b"#!")) for path, content in contents.items()}
 
 
-def _import_generator(path: Path) -> Generate:
-    """Import family.py by its path, under a name of its own."""
+@lru_cache(maxsize=64)
+def _import_generator(path: Path, digest: str) -> Generate:
+    """Import family.py by its path, under a name of its own; once, for as long as its folder's digest is the same."""
     name = f"termigen_family_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():

@@ -10,10 +10,11 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from .normal import normal
 from .sandbox.base import FETCH_LIMIT, Change, Sandbox
-from .task import Task
+from .task import Task, TreeFile
 
 KEPT_BYTES = 1 << 18
 """Files up to this size can be mutated."""
@@ -57,6 +58,7 @@ Tree = frozenset[tuple[str, str]]
 _UNPACKED = 1 << 20
 _NORMALISED = 1 << 22  # bytes of an agent's files that are read for what may differ: that takes a second
 _REMEMBERED = 1 << 12
+_NOTHING: Mapping[str, TreeFile] = MappingProxyType({})
 _TIMES_OF_GIT = re.compile(r"/\.git/(?:.*/)?(?:index|(?:logs|objects)/.*)\Z", re.DOTALL)
 
 
@@ -109,17 +111,19 @@ def _item(info: tarfile.TarInfo, content: bytes) -> Item:
     return Item("file" if info.isreg() else "other", mode, owner, kept, info.size)
 
 
-def tree_of(state: State) -> Tree:
+def tree_of(state: State, given: Mapping[str, TreeFile] = _NOTHING) -> Tree:
     """Return path and digest of what was left: texts without what may differ, gzip files by what is in them.
 
-    What git keeps of times, and by names that come from times, is left out. Of very much text, the rest is as it is.
+    What git keeps of times, and by names that come from times, is left out. Of very much text, the rest is as it is;
+    so is a file that still is what was `given` (`Task.files`), since no two plays differ in that.
     """
     room = _NORMALISED
     tree = set[tuple[str, str]]()
     for path, item in sorted(state.items()):
         if not _TIMES_OF_GIT.search(path):
-            room -= len(item.content)
-            content = _plain(item.content) if room >= 0 else item.content
+            as_given = path in given and given[path].content == item.content
+            room -= 0 if as_given else len(item.content)
+            content = item.content if as_given or room < 0 else _plain(item.content)
             tree.add((normal(path), digest_of(item.sort, f"{item.mode:o} {item.owner}", content)))
     return frozenset(tree)
 

@@ -67,7 +67,7 @@ def test_verdicts_are_reused_where_a_certificate_holds(
     one_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, most: int
 ) -> None:
     register(monkeypatch, tmp_path / "envs", "one")
-    words = ("--tasks", task, "--episodes", "4", "--critic", "none", "--workers", "1", "--reuse-verdicts")
+    words = ("--tasks", task, "--episodes", "4", "--critic", "none", "--workers", "1", "--reuse-verdicts", "--json")
     done = CliRunner().invoke(
         app,
         ["collect", "--out", str(tmp_path / "run"), "--sandbox", one_engine.name, *words],
@@ -77,5 +77,7 @@ def test_verdicts_are_reused_where_a_certificate_holds(
     assert ("reused for 0 of 1 tasks" in done.stderr) == (task == "one")
     verdicts = [episode.verdict for episode in EpisodeStore(tmp_path / "run")]
     assert all(verdict is not None and verdict["reward"] == 1 for verdict in verdicts)
-    assert len([verdict for verdict in verdicts if verdict is not None and not verdict["reused"]]) <= most
-    assert task == "stock-terminal" or not any(verdict["reused"] for verdict in verdicts if verdict is not None)
+    reused = sum(verdict["reused"] for verdict in verdicts if verdict is not None)
+    assert json.loads(done.stdout)["reused"] == reused
+    assert reused >= len(verdicts) - most
+    assert task == "stock-terminal" or reused == 0

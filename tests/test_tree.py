@@ -6,6 +6,7 @@ import gzip
 
 import pytest
 
+from termigen_gym.task import TreeFile
 from termigen_gym.tree import Item, tree_of
 
 
@@ -59,6 +60,14 @@ def test_trees_are_alike(one: dict[str, Item], other: dict[str, Item]) -> None:
 )
 def test_trees_are_not(other: dict[str, Item]) -> None:
     assert tree_of(NOTE) != tree_of(other)
+
+
+def test_what_is_as_it_was_given_counts_as_it_is() -> None:
+    given = {"/app/log": TreeFile(b"at 13:03:19\n")}
+    left, redone = {"/app/log": a_file(b"at 13:03:19\n")}, {"/app/log": a_file(b"at 1:44:02\n")}
+    assert tree_of(left, given) == tree_of(left, {**given, "/app/note": TreeFile(b"one\n")})
+    assert tree_of(left, given) != tree_of(redone, given)
+    assert tree_of({"/app/copy": left["/app/log"]}, given) == tree_of({"/app/copy": redone["/app/log"]}, given)
 
 
 def test_what_unpacks_to_too_much_counts_as_it_is() -> None:

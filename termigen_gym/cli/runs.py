@@ -230,6 +230,7 @@ def _show_summary(summary: CollectSummary) -> None:
         ("seconds in the environment", f"{summary.env_s:.1f} of {summary.episodes_s:.1f}"),
         ("tokens", f"{summary.tokens:,}, ${summary.dollars:.2f}"),
         ("played now", f"{summary.played} in {summary.wall_s:.1f} s, {summary.episodes_per_s:.2f}/s"),
+        *([("verdicts reused", summary.reused)] if summary.reused else []),
         ("without a verdict", summary.errors),
         ("run", summary.run),
     ]

@@ -157,7 +157,8 @@ def _play(new_env: Callable[[], TextEnv], episode: Episode) -> Played:
         parts = [replace(opening, state=info["state"], exit_code=info["exit_code"], shown=shown)]
         for part in wanted:
             if part.over:
-                tree = tree_of(end_state(env.unwrapped.sandbox, env.unwrapped.task))  # type: ignore[attr-defined]
+                inner: Any = env.unwrapped
+                tree = tree_of(end_state(inner.sandbox, inner.task), inner.task.files)
             parts.append(_act(env, part, to_the_end=part.over and episode.ended == "budget"))
             if (parts[-1].state, parts[-1].over) != (part.state, part.over):
                 break

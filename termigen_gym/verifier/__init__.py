@@ -95,7 +95,7 @@ def verify(
         for paths, archive in artifacts:
             clean.put(archive, removing=paths)
         verdict = _judge(clean, task)
-    verdict = replace(verdict, tree=hash_of(tree_of(state_of(archive for _, archive in artifacts))))
+    verdict = replace(verdict, tree=hash_of(tree_of(state_of(archive for _, archive in artifacts), task.files)))
     if reuse is not None:
         reuse.memory.keep(end, verdict)
     return verdict
@@ -141,16 +141,16 @@ def _in_place(sandbox: Sandbox, task: Task) -> Verdict:
     scripts = [file.content for name, file in task.tests().items() if name.endswith(".sh")]
     try:
         changes = sandbox.changes()
-        tree = _hash_of_changes(sandbox, changes)
+        tree = _hash_of_changes(sandbox, changes, task)
         tampered = toolchain.put_back(sandbox, changes, any(b" -m " in script for script in scripts))
     except TooLarge as error:
         raise VerifierError(f"the toolchain can't be put back as the image has it: {error}") from None
     return replace(_judge_beside(sandbox, task), tampered=tampered, tree=tree)
 
 
-def _hash_of_changes(sandbox: Sandbox, changes: Mapping[str, Change]) -> str:
+def _hash_of_changes(sandbox: Sandbox, changes: Mapping[str, Change], task: Task) -> str:
     try:
-        return hash_of(tree_of(changed_state(sandbox, changes, _HASHED)))
+        return hash_of(tree_of(changed_state(sandbox, changes, _HASHED), task.files))
     except TooLarge:
         return ""
 
