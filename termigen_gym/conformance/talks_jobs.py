@@ -7,19 +7,28 @@ from .talk import Talk, awaits, closes, does, like, outlives, runs
 
 _JOB = r"\[1\] \d+\n"
 _OWN = LIMITS
+# Jobs wait for their word at a pipe, so that nothing hangs on who is quicker.
+_PIPE = does("rm -f /tmp/pipe; mkfifo /tmp/pipe")
+# Bash tells of a job's end after the next program; where it ends before a `wait` begins, not at all.
+_GONE = "while kill -0 %1 2>&-; do :; done; /bin/true"
 
 TALKS = (
     Talk(
         "a_background_job",
         "A background job tells its number, and its end later.",
-        (does("sleep 0.1 &", like(_JOB)), does("wait", like(r"\[1\]\+  Done +sleep 0.1\n"))),
+        (
+            _PIPE,
+            does("cat /tmp/pipe &", like(_JOB)),
+            does(f">/tmp/pipe; {_GONE}", like(r"\[1\]\+  Done +cat /tmp/pipe\n")),
+        ),
     ),
     Talk(
         "a_job_prints_later",
         "What a background job prints later is shown with a later reading.",
         (
-            does("(sleep 0.2; echo late) &", like(_JOB)),
-            awaits("echo on", like(r"on\nlate\n(?:\[1\].*)?")),
+            _PIPE,
+            does("(read -r x </tmp/pipe; sleep 0.2; echo late) &", like(_JOB)),
+            awaits("echo on; echo >/tmp/pipe", like(r"on\nlate\n(?:\[1\].*)?")),
             does("wait", like(".*")),
         ),
     ),
@@ -27,9 +36,11 @@ TALKS = (
         "a_job_prints_in_between",
         "What a background job prints between two commands ends none of them.",
         (
+            _PIPE,
             does(
-                "(for i in 1 2 3 4; do echo tick; sleep 0.02; done) & sleep 0.3; echo on",
-                like(rf"{_JOB}(?:tick\n){{4}}(?:\[1\].*\n)?on\n(?:\[1\].*\n)?"),
+                "(read -r x </tmp/pipe; for i in 1 2 3 4; do echo tick; sleep 0.02; done) & "
+                f"echo >/tmp/pipe; {_GONE}; echo on",
+                like(rf"{_JOB}(?:tick\n){{4}}\[1\].*\non\n"),
             ),
         ),
     ),
@@ -40,8 +51,7 @@ TALKS = (
         (
             does("sleep 1000 &", like(_JOB)),
             does("jobs", "[1]+  Running                 sleep 1000 &\n"),
-            # Bash tells of a job's end after the next program; where it ends before a `wait` begins, not at all.
-            does("kill %1; while kill -0 %1 2>&-; do :; done; /bin/true", like(r"\[1\]\+  Terminated +sleep 1000\n")),
+            does(f"kill %1; {_GONE}", like(r"\[1\]\+  Terminated +sleep 1000\n")),
         ),
     ),
     Talk(
@@ -67,7 +77,11 @@ TALKS = (
     Talk(
         "a_daemon_that_keeps_the_terminal",
         "A daemon that keeps the terminal open holds no command up.",
-        (does("(setsid sh -c 'sleep 0.1; echo from afar; sleep 1000' &)"), awaits("echo on", "on\nfrom afar\n")),
+        (
+            _PIPE,
+            does("(setsid sh -c 'read -r x </tmp/pipe; echo from afar; sleep 1000' &)"),
+            awaits("echo on; echo >/tmp/pipe", "on\nfrom afar\n"),
+        ),
         limits=_OWN,
     ),
     Talk(
@@ -87,10 +101,11 @@ TALKS = (
         "stopping_a_loop",
         "A stopped program is sent to the background and waited for.",
         (
-            outlives("sleep 0.5"),
+            _PIPE,
+            outlives("cat /tmp/pipe"),
             does("\x1a", like(r".*Stopped.*\n"), 148),
-            does("bg", like(r"\[1\]\+ sleep 0.5 &\n")),
-            does("wait", like(".*Done.*\n")),
+            does("bg", like(r"\[1\]\+ cat /tmp/pipe &\n")),
+            does(f">/tmp/pipe; {_GONE}", like(".*Done.*\n")),
         ),
     ),
     Talk(
@@ -143,7 +158,11 @@ TALKS = (
     Talk(
         "kill_the_shell_later",
         "A shell that a background job kills is closed.",
-        (does("(sleep 0.3; kill -9 $$) &", like(_JOB)), awaits("sleep 5", "", None, "closed")),
+        (
+            _PIPE,
+            does("(read -r x </tmp/pipe; sleep 0.3; kill -9 $$) &", like(_JOB)),
+            awaits("echo >/tmp/pipe; sleep 5", "", None, "closed"),
+        ),
     ),
     Talk(
         "a_job_outlives_the_shell",
@@ -165,6 +184,6 @@ TALKS = (
     Talk(
         "partial_output",
         "Output comes at the time limit, the rest later.",
-        (outlives("echo begun; sleep 0.7; echo ended", "begun\n"), awaits("", "ended\n")),
+        (outlives("echo begun; sleep 1.5; echo ended", "begun\n"), awaits("", "ended\n")),
     ),
 )

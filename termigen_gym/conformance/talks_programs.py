@@ -103,7 +103,7 @@ TALKS = (
         "typed_ahead",
         "What is typed while a program is at work and reads nothing runs as commands afterwards.",
         (
-            outlives("sleep 0.6; echo slept"),
+            outlives("sleep 1.5; echo slept"),
             does("echo next", like("slept\n(?:next\n)?")),
             does("echo third; (exit 4)", like("(?:next\n)?third\n"), 4),
         ),
