@@ -31,6 +31,7 @@ from tests.chaos.conftest import DOCKERFILE
 from tests.chaos.stock import Family, Stock, first_of_namespace, parent_of, process_running, wait_for
 
 HOG = "perl -e 'my @all; push @all, chr(65) x 1048576 for 1..1024'"
+HELD = "perl -e '$| = 1; my @all; push @all, chr(65) x 1048576 for 1..48; print qq(held\\n); sleep 1000'"
 FULL = r"No space left|disk full"
 
 
@@ -130,7 +131,8 @@ def test_a_program_out_of_memory_is_the_agents_affair(env: RecordEpisodes, famil
 
 
 def starve(env: RecordEpisodes) -> None:
-    env.step(f"{HOG} & {HOG} & wait")  # each smaller than what the kernel counts for the first process now
+    # While one holds its part, neither can come to what the kernel counts for the first process now: all that there is.
+    env.step(f"exec 9< <({HELD}); read -r -u 9; {HOG}")
     env.step("exit")
 
 
