@@ -21,7 +21,7 @@ from .base import FETCH_LIMIT, OUTPUT_LIMIT, Change, ExecResult, Image, Sandbox,
 from .beside import run_beside
 from .commits import commit, discard
 from .container_files import Files, is_below, over, reaching
-from .daemon import API_TIMEOUT_S, Link, daemon, remove
+from .daemon import API_TIMEOUT_S, Link, daemon, remove, started
 from .hijack import Output, Stream, drain
 from .master import PtyShell, open_terminal
 from .nearby import is_inside, kill_in, owner_of
@@ -40,9 +40,9 @@ class DockerSandbox(Sandbox):
     def __init__(
         self, link: Link, container: str, again: Callable[[str], str], room: int, image: Image, folders: Sequence[str]
     ) -> None:
-        """Take over a container; `again` creates another like it of an image's id, a snapshot may have `room` bytes.
+        """Take over a container that runs; `again` creates another like it of an image's id.
 
-        `folders` are those that are made in it.
+        A snapshot may have `room` bytes; `folders` are those that are made in it.
         """
         self.image = image
         self._folders = folders
@@ -251,9 +251,8 @@ class DockerSandbox(Sandbox):
         """See `Sandbox.restore`."""
         before, name = self._id, snapshot.name_for(self)
         with daemon(f"{self._name}: restore"):
-            after = self._again(name)
+            after = started(self._client, self._owed, lambda: self._again(name))
             try:
-                self._client.start(after)
                 if not remove(self._client, before):
                     raise SandboxDied(f"{self._name}: restore: expected it running, found it stopped")
             except BaseException:
@@ -319,8 +318,7 @@ class DockerSandbox(Sandbox):
             self._owed.add(self._id)
 
     def begin(self) -> None:
-        """Start the container, and learn its process 1 while the daemon still answers about it."""
-        self._client.start(self._id)
+        """Learn the container's process 1 while the daemon still answers about it."""
         self._first_process()
 
     def run_entrypoint(self) -> None:

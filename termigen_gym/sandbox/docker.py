@@ -26,7 +26,7 @@ from .base import DIGEST_DIGITS, Built, Engine, Image, ImageSource, Limits, Sand
 from .buildkit import BuildLog
 from .cache import locked
 from .container import DockerSandbox
-from .daemon import Dialect, Link, address, connect, daemon, dialect, remove
+from .daemon import Dialect, Link, address, connect, daemon, dialect, remove, started
 from .images import base_images
 from .inside import DEFAULT_PATH, KEEPER
 from .process import owner_alive, owner_id
@@ -128,7 +128,7 @@ class DockerEngine(Engine):
                     client, replace(image, id=image_id), limits, {**image.env, **proxied, **(env or {})}
                 )
 
-            container = create(image.id)
+            container = started(client, self._owed, lambda: create(image.id))
             room = limits.storage_mb * _MIB
             link = Link(client, self._dialect, self._owed, self._nearby)
             sandbox = DockerSandbox(link, container, create, room, image, folders)

@@ -16,11 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from docker import errors
 
 from termigen_gym.conformance import Case, conformance_image, files, shells, taking
 from termigen_gym.errors import BuildError, EngineMissing, SandboxDied, SandboxError
 from termigen_gym.sandbox.base import Image, ImageSource, Limits
 from termigen_gym.sandbox.container import DockerShell
+from termigen_gym.sandbox.daemon import remove, started
 from termigen_gym.sandbox.docker import DockerEngine
 from termigen_gym.sandbox.images import BASE, ensure_base
 from termigen_gym.sandbox.master import PtyShell
@@ -269,6 +271,25 @@ def test_a_shell_of_a_daemon_elsewhere_is_hung_up_by_a_command(far: DockerEngine
 
 
 @pytest.mark.docker
+@pytest.mark.parametrize("bad", range(3))
+def test_one_that_can_not_be_started_is_tried_again_once(docker: DockerEngine, plain: Image, bad: int) -> None:
+    label = {"termigen.test": uuid.uuid4().hex}
+    commands = iter([["/no/such/program"]] * bad + [["/bin/sleep", "1000"]])
+
+    def create() -> str:
+        return str(docker.client.create_container(plain.id, entrypoint=next(commands), labels=label)["Id"])
+
+    if bad < 2:
+        made = started(docker.client, set(), create)
+        assert docker.client.inspect_container(made)["State"]["Running"]
+        remove(docker.client, made)
+    else:
+        with pytest.raises(errors.APIError, match="/no/such/program"):
+            started(docker.client, set(), create)
+    assert containers(docker, "=".join(*label.items())) == set()
+
+
+@pytest.mark.docker
 def test_many_threads_share_an_engine(docker: DockerEngine, plain: Image) -> None:
     def work(number: int) -> str:
         with docker.start(plain, SMALL) as box:
@@ -324,6 +345,7 @@ def test_an_image_that_is_gone_is_an_error(docker: DockerEngine) -> None:
 OWNER = """
 import os, signal, sys, time
 from termigen_gym.sandbox.base import ImageSource, Limits
+from termigen_gym.sandbox.daemon import remove, started
 from termigen_gym.sandbox.docker import DockerEngine
 engine = DockerEngine()
 box = engine.start(engine.build(ImageSource(None, "", reference={base!r})), Limits())
