@@ -121,9 +121,10 @@ def tree_of(state: State, given: Mapping[str, TreeFile] = _NOTHING) -> Tree:
     tree = set[tuple[str, str]]()
     for path, item in sorted(state.items()):
         if not _TIMES_OF_GIT.search(path):
-            as_given = path in given and given[path].content == item.content
-            room -= 0 if as_given else len(item.content)
-            content = item.content if as_given or room < 0 else _plain(item.content)
+            content = item.content
+            if path not in given or given[path].content != content:
+                room -= len(content)
+                content = _plain(content) if room >= 0 else content
             tree.add((normal(path), digest_of(item.sort, f"{item.mode:o} {item.owner}", content)))
     return frozenset(tree)
 
