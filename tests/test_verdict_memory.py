@@ -17,7 +17,7 @@ from tests.samples import write_task
 SEPARATE = 'artifacts = ["/app"]\n[verifier]\nenvironment_mode = "separate"\ntimeout_sec = 20\n'
 JUDGE = """
 echo "judged at $(date +%s%N)"
-grep -qs done /app/out.txt && echo 1 > /logs/verifier/reward.txt || echo 0 > /logs/verifier/reward.txt
+grep -qs Done /app/out.txt && echo 0 > /logs/verifier/reward.txt || echo 1 > /logs/verifier/reward.txt
 """
 AT_ONCE = "find . -newermt 2020-01-01 -exec touch -h -d 2030-01-01 {} +"
 ENDS = (
@@ -50,7 +50,7 @@ def test_the_same_end_is_judged_once(make: Make, tmp_path: Path, first: str, sec
         env.step(command)
         env.step(AT_ONCE)
         _, reward, *_, info = env.step("exit")
-        assert reward == info["verdict"]["reward"] == ("echo done" in command)
+        assert reward == info["verdict"]["reward"] == ("Done" not in command)
         found.append(info["verdict"])
     assert [verdict["reused"] for verdict in found] == [False, same, True]
     assert judged_at(found[2]) == judged_at(found[0])
@@ -72,7 +72,7 @@ A_B, B_A, BOTH = (
     ("script", "commands", "reused"),
     [
         (JUDGE, (A_B, B_A, A_B, BOTH), [False, False, True, True]),
-        (BY_TIME, (A_B, B_A, A_B, BOTH, B_A), [False, False, True, False, True]),
+        (BY_TIME, (A_B, B_A, A_B, BOTH, B_A, B_A), [False, False, True, False, False, True]),
     ],
     ids=["tests that don't go by times", "tests that do"],
 )
@@ -136,7 +136,31 @@ def test_an_end_that_is_judged_by_times_takes_no_more_and_no_more_room() -> None
     ends = [End("a", str(order)) for order in range(40)]
     for number, end in enumerate(ends):
         assert memory.recall(end) is None
-        memory.keep(end, Verdict(float(number == 0), {}, 0.1, ""))
+        memory.keep(end, Verdict(1.0, {"by": str(number)}, 0.1, ""))
     kept = [end for end in ends if memory.recall(end) is not None]
     assert kept == ends[:16]
-    assert [memory.recall(end) for end in kept][:2] == [Verdict(reward, {}, 0.1, "", reused=True) for reward in (1, 0)]
+    assert [memory.recall(end) for end in kept][:2] == [
+        Verdict(1.0, {"by": by}, 0.1, "", reused=True) for by in ("0", "1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rewards", "found"),
+    [
+        ((1.0,), 1.0),
+        ((0.0,), None),
+        ((0.5, 0.5), 0.5),
+        ((0.0, 1.0), None),
+        ((0.0, 1.0, 1.0), None),
+        ((0.0, 0.0), 0.0),
+    ],
+)
+def test_what_failed_is_judged_twice_and_what_fails_at_times_each_time(
+    rewards: tuple[float, ...], found: float | None
+) -> None:
+    memory, end = Memory(), End("a", "")
+    for reward in rewards:
+        assert memory.recall(end) is None
+        memory.keep(end, Verdict(reward, {}, 0.1, ""))
+    verdict = memory.recall(end)
+    assert (None if verdict is None else verdict.reward) == found

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 MOST = 1 << 12
 """Ends whose verdicts are kept, the last used ones; a verdict is at most some 10 kB."""
 
-ORDERS = 2
-"""Orders of times in which an end must have been judged alike before the next order counts for nothing."""
+TWICE = 2
+"""Verdicts that must be alike before a reward below 1 is believed, or another order of times counts for nothing."""
 
-_MOST_ORDERS = 16  # of an end that tests judge by times; what comes in further ones is judged each time
+_MOST = 16  # verdicts of an end that tests judge by times; what comes after them is judged each time
 
 Taken = list[tuple[Sequence[str], bytes]]
 """An agent's artifacts: paths, and an archive of what was there."""
@@ -40,24 +40,25 @@ class Memory:
     """Verdicts of a process, by the end that was judged. Threads may share one.
 
     Tests may go by which file is younger, as make does; most don't. So an end of the same content whose files were
-    written in another order is judged as well, until `ORDERS` such verdicts say the same.
+    written in another order is judged as well, until `TWICE` such verdicts say the same. And good work may fail once on
+    a machine with too much to do, which must not become the verdict of all that follow: so does a reward below 1.
     """
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._verdicts: OrderedDict[str, dict[str, Verdict]] = OrderedDict()
+        self._verdicts: OrderedDict[str, list[tuple[str, Verdict]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def recall(self, end: End) -> Verdict | None:
         """Return the verdict on an end, told as `reused`; None where it is to be judged."""
         with self._lock:
-            known = self._verdicts.get(end.content, {})
-            found = known.get(end.order)
-            if found is None and len(known) >= ORDERS:
-                found, *others = known.values()
-                if any((one.reward, one.tests) != (found.reward, found.tests) for one in others):
-                    return None
-            if found is None:
+            known = self._verdicts.get(end.content, [])
+            same = [verdict for order, verdict in known if order == end.order]
+            if same and same[0].reward == 1:
+                found = same[0]
+            elif _alike(same) or _alike([verdict for _, verdict in known]):
+                found = (same or [verdict for _, verdict in known])[0]
+            else:
                 return None
             self._verdicts.move_to_end(end.content)
             return replace(found, reused=True)
@@ -65,11 +66,18 @@ class Memory:
     def keep(self, end: End, verdict: Verdict) -> None:
         """Keep a verdict that the tests gave."""
         with self._lock:
-            known = self._verdicts.setdefault(end.content, {})
-            if len(known) < _MOST_ORDERS:  # none goes for a newer one: it may be the one that differs
-                known[end.order] = verdict
+            known = self._verdicts.setdefault(end.content, [])
+            if len(known) < _MOST:  # none goes for a newer one: it may be the one that differs
+                known.append((end.order, verdict))
             if len(self._verdicts) > self._most:
                 self._verdicts.popitem(last=False)
+
+
+def _alike(verdicts: Sequence[Verdict]) -> bool:
+    """Whether there are enough of them, and all say the same."""
+    return len(verdicts) >= TWICE and all(
+        (one.reward, one.tests) == (verdicts[0].reward, verdicts[0].tests) for one in verdicts
+    )
 
 
 VERDICTS = Memory()
