@@ -345,7 +345,6 @@ def test_an_image_that_is_gone_is_an_error(docker: DockerEngine) -> None:
 OWNER = """
 import os, signal, sys, time
 from termigen_gym.sandbox.base import ImageSource, Limits
-from termigen_gym.sandbox.daemon import remove, started
 from termigen_gym.sandbox.docker import DockerEngine
 engine = DockerEngine()
 box = engine.start(engine.build(ImageSource(None, "", reference={base!r})), Limits())
