@@ -14,23 +14,19 @@ from collections.abc import Callable
 from typing import Any
 
 from . import apart, changes, inside, snapshots
-from .forks import IGNORED, child, fork_by_way, identity_userns, read_all, say
+from .box import Box, begin
+from .forks import IGNORED, child, fork_by_way, identity_userns
 from .groups import ControlGroup, control_group_places, remove_left_groups
-from .kills import every_process, kill_all, namespace_of
+from .kills import every_process, kill_all
 from .network import Slirp
 from .system import (
     CLONE_NEWNS,
     CLONE_NEWPID,
-    CLONE_NEWUSER,
-    KEEPER,
     MS_BIND,
-    MS_NODEV,
     MS_PRIVATE,
     MS_RDONLY,
     MS_REC,
-    NAMESPACES,
     PR_SET_CHILD_SUBREAPER,
-    PR_SET_DUMPABLE,
     PR_SET_PDEATHSIG,
     Refused,
     call,
@@ -39,62 +35,7 @@ from .system import (
     open_many_files,
     own_capabilities,
 )
-from .tree import furnish, open_tree
-
-_READY_S = 20.0  # /bin/sh is the image's, and may be anything
-
-
-class Box:
-    """One sandbox as the launcher holds it, in one of its lives: a restored snapshot begins the next."""
-
-    def __init__(
-        self, monitor: int, first: int, keep_alive: int, group: ControlGroup | None, pids: int, life: int
-    ) -> None:
-        self.monitor = monitor
-        self.slirp: Slirp | None = None
-        self.first = first
-        self.pidfd = os.pidfd_open(first)
-        self.mounts = os.open(f"/proc/{monitor}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        self.keep_alive = keep_alive
-        self.group = group
-        self.pids = pids
-        self.life = life
-        self.pid_namespace = namespace_of(first)
-        # Entering a namespace that is already ours is refused where its owner is another user namespace.
-        self.namespaces = 0
-        for name, flag in NAMESPACES.items():
-            if os.readlink(f"/proc/{first}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}"):
-                self.namespaces |= flag
-
-    def kill(self) -> None:
-        """Kill it; its mounts stay."""
-        for pid in (self.first, self.monitor):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        slirp, self.slirp = self.slirp, None
-        if slirp is not None:
-            slirp.close()
-
-    def close(self) -> None:
-        """Kill it; its namespaces, and so its mounts, go with the last process."""
-        self.kill()
-        for fd in (self.keep_alive, self.pidfd, self.mounts):
-            with contextlib.suppress(OSError):
-                os.close(fd)
-
-    def running(self) -> bool:
-        """Return whether its first process lives."""
-        return not _is_readable(self.pidfd, 0)
-
-    def enter(self, grouped: bool) -> None:
-        """Put this forked process in, still with all capabilities.
-
-        Without `grouped` it stays out of the control group, and so runs although its limits are used up.
-        """
-        call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)  # the sandbox's root may not look into this process
-        if grouped and self.group is not None:
-            self.group.enter()
-        call("setns", self.pidfd, self.namespaces)
+from .tree import open_tree
 
 
 class Launcher:
@@ -324,7 +265,7 @@ class Launcher:
             self._dying.append(box.group)
 
     def _start(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Make a file tree, start bubblewrap in it, return what went wrong or {}.
+        """Begin a box's first or next life.
 
         After a rewind the tree is there, and so is the control group.
         """
@@ -334,102 +275,20 @@ class Launcher:
         group = before.group if before is not None else None
         if before is None and self._places:
             group = ControlGroup(self._places, request["box"], request["limits"])
-        alive_read, alive_write = os.pipe2(os.O_CLOEXEC)
-        info_read, info_write = os.pipe2(os.O_CLOEXEC)
-        error_read, error_write = os.pipe2(os.O_CLOEXEC)
-        pid = os.fork()
-        if pid == 0:
-            child(
-                lambda: self._run_bubblewrap(request, before, group, alive_read, info_write, error_write),
-                lambda error: say(error_write, str(error)),
-            )
-        for fd in (alive_read, info_write, error_write):
-            os.close(fd)
-        info, ready = read_all(info_read), b""
         try:
-            first = int(json.loads(info)["child-pid"])
-            # The mounts are finished when bubblewrap has executed the keep-alive command, which says so.
-            if _is_readable(error_read, _READY_S):
-                ready = os.read(error_read, 4096)
-            if ready != b"ready\n":
-                raise ValueError
-            life = 1 if before is None else before.life + 1
-            box = Box(pid, first, alive_write, group, int(request["limits"]["pids"]), life)
-        except (ValueError, KeyError, OSError):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            os.close(alive_write)  # now whatever came of it ends, and so does what it has to say
-            said = ready + read_all(error_read, close=False)
-            problem = said.decode("utf-8", "replace").strip()
+            box = begin(request, before, group, self._settings, self._userns)
+        except Refused:
             if group is not None:
                 self._dying.append(group)
-            raise Refused(f"bubblewrap did not start: {problem or info!r}") from None
-        finally:
-            os.close(error_read)
-            if before is not None:
-                before.close()
+            raise
         self._boxes[request["box"]] = box
         if request["slirp"]:
             try:
-                box.slirp = Slirp(request["slirp"], first, group)
+                box.slirp = Slirp(request["slirp"], box.first, group)
             except BaseException:
                 self._stop(request["box"])
                 raise
-        return {"pid": first}
-
-    def _run_bubblewrap(
-        self,
-        request: dict[str, Any],
-        before: Box | None,
-        group: ControlGroup | None,
-        alive: int,
-        info: int,
-        errors: int,
-    ) -> None:
-        """In the child: overlay in a mount namespace of its own, then bubblewrap in the user namespace."""
-        call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if group is not None:
-            group.enter()
-        base = self._settings["mountpoint"]
-        if before is None:
-            call("unshare", CLONE_NEWNS)
-            mount("none", "/", "", MS_REC | MS_PRIVATE, "")
-            size = f"size={request['limits']['storage_bytes']},mode=755,nr_inodes={snapshots.INODES}"
-            mount("tmpfs", base, "tmpfs", MS_NODEV, size)
-            layer = snapshots.layer(base, 1)
-            for name in (f"{base}/root", layer, f"{layer}/upper", f"{layer}/work"):
-                os.mkdir(name, 0o755)
-        else:
-            call("setns", before.mounts, CLONE_NEWNS)
-            layer = snapshots.layer(base, before.life + 1)
-        os.chdir(request["layers_folder"])  # short relative layer names: mount's options end at one page
-        # With xino a file keeps its number when it is written to, though the image is on another file system than the
-        # writable layer. Without, `ln` of an image's file makes another file, and git refuses to clone. Not for a user.
-        more = "xino=on" if self._settings["root"] else "userxattr"
-        options = f"lowerdir={':'.join(request['layers'])},upperdir={layer}/upper,workdir={layer}/work,{more}"
-        mount("overlay", f"{base}/root", "overlay", 0, options)
-        os.chdir("/")
-        if before is None:
-            furnish(open_tree(f"{base}/root"), request["folders"], request["files"])
-        if self._userns is not None:
-            call("setns", self._userns, CLONE_NEWUSER)
-            os.setgroups([])
-        os.dup2(alive, 0)
-        os.dup2(errors, 1)
-        os.dup2(errors, 2)
-        os.set_inheritable(info, True)
-        argv = ["--bind", f"{base}/root", "/", "--dev", "/dev", "--chmod", "1777", "/dev/shm", "--proc", "/proc"]
-        argv += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
-        argv += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--unshare-net"]
-        argv += ["--hostname", "termigen", "--die-with-parent", "--info-fd", str(info), "--clearenv", "--chdir", "/"]
-        # Root inside has the host's root's number, and the kernel's settings ask for no more than that.
-        argv += ["--ro-bind", "/proc/sys", "/proc/sys", "--ro-bind-try", "/proc/sysrq-trigger", "/proc/sysrq-trigger"]
-        argv += ["--as-pid-1"]
-        # Given by descriptor, so that `ps` inside shows none of it.
-        hidden = os.memfd_create("args", 0)
-        os.write(hidden, "\0".join(argv).encode() + b"\0")
-        os.lseek(hidden, 0, os.SEEK_SET)
-        os.execv(self._settings["bwrap"], ["bwrap", "--args", str(hidden), "--", *KEEPER])
+        return {"pid": box.first}
 
     def _enter(
         self,
@@ -480,12 +339,6 @@ class Launcher:
             kill_all(box.group.processes, box.pid_namespace, box.first, mark)
         finally:
             box.group.stop_forks(False, box.pids)
-
-
-def _is_readable(fd: int, timeout_s: float) -> bool:
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(timeout_s * 1000))
 
 
 def _set_apart(request: dict[str, Any]) -> None:
