@@ -117,6 +117,7 @@ def time_limit_spares_others(box: Sandbox) -> None:
     """The time limit of one command leaves what others started alone."""
     nap = rare_number()
     output(box, f"setsid sleep {nap} >/dev/null 2>&1 &")
+    eventually(lambda: running(box, nap) == 1, "the other's command running")
     equal(sh(box, "sleep 1000", timeout_s=1).exit_code, None)
     equal(running(box, nap), 1)
 
@@ -126,7 +127,7 @@ def background_survives(box: Sandbox) -> None:
     """What a finished command left in the background runs on."""
     nap = rare_number()
     output(box, f"sleep {nap} >/dev/null 2>&1 & setsid sleep {nap} >/dev/null 2>&1 &")
-    equal(running(box, nap), 2)
+    eventually(lambda: running(box, nap) == 2, "both running")
 
 
 @cases.in_sandbox

@@ -26,7 +26,7 @@ def kill_processes(box: Sandbox) -> None:
             f"setsid sleep {nap} >/dev/null 2>&1 & sleep {nap} >/dev/null 2>&1 &",
             user=user,
         )
-    equal(running(box, nap), 6)
+    eventually(lambda: running(box, nap) == 6, "all of them running")
     with typed_shell(box) as shell:
         shell.type(f"trap '' HUP TERM; sleep {nap}")
         eventually(lambda: running(box, nap) == 7, "the shell's command running")
