@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import select
 import signal
@@ -21,12 +22,12 @@ from .base import FETCH_LIMIT, OUTPUT_LIMIT, Change, ExecResult, Image, Sandbox,
 from .beside import run_beside
 from .commits import commit, discard
 from .container_files import Files, is_below, over, reaching
+from .container_shell import ContainerShell
 from .daemon import API_TIMEOUT_S, Link, daemon, remove, started
 from .hijack import Output, Stream, drain
 from .master import PtyShell, open_terminal
 from .nearby import is_inside, kill_in, owner_of
 from .netns import listener_in
-from .process import slept, stopped, waiting_for_input
 from .proxy import PORT, Proxy
 
 _KILL_S = 5.0
@@ -178,7 +179,8 @@ class DockerSandbox(Sandbox):
             except BaseException:
                 stream.close()
                 raise
-        return DockerShell(self, self._id, stream, int(hello[1]), self._host_pid(run))
+        host_pid = self._host_pid(run)
+        return ContainerShell(stream, host_pid, functools.partial(self._hang_up, self._id, int(hello[1]), host_pid))
 
     def _shell_in(self, top: int, command: Sequence[str], user: str | int | None, env: Mapping[str, str]) -> Shell:
         """Open a shell on a terminal that we make in the container's tree: nothing stands between it and us then."""
@@ -349,7 +351,7 @@ class DockerSandbox(Sandbox):
                     f"found exit code {code}: {output.data[-800:].decode('utf-8', 'replace')}"
                 )
 
-    def hang_up(self, container: str, pid: int, host_pid: int | None) -> None:
+    def _hang_up(self, container: str, pid: int, host_pid: int | None) -> None:
         """Send SIGHUP to a shell of a container, by its number inside and, where it has one here, on this machine."""
         if container != self._id:
             return  # it went with the container that a restored snapshot replaced
@@ -481,41 +483,6 @@ class DockerSandbox(Sandbox):
                 raise self._failure(f"expected the process number of what runs, found none within {_SHELL_S:g} s")
             time.sleep(0.001)
         return int(state["Pid"])
-
-
-class DockerShell(Shell):
-    """An exec with a terminal."""
-
-    def __init__(self, sandbox: DockerSandbox, container: str, stream: Stream, pid: int, host_pid: int | None) -> None:
-        self._sandbox = sandbox
-        self._container = container
-        self._stream: Stream | None = stream
-        self._descriptor = stream.fileno()
-        self._pid = pid
-        self._host_pid = host_pid
-
-    def fileno(self) -> int:
-        """See `Shell.fileno`."""
-        return self._descriptor
-
-    def waiting(self) -> int | None:
-        """See `Shell.waiting`."""
-        return None if self._host_pid is None else waiting_for_input(self._host_pid)
-
-    def slept(self) -> int | None:
-        """See `Shell.slept`."""
-        return None if self._host_pid is None else slept(self._host_pid)
-
-    def stopped(self) -> bool:
-        """See `Shell.stopped`."""
-        return self._host_pid is not None and stopped(self._host_pid)
-
-    def close(self) -> None:
-        """See `Shell.close`."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            self._sandbox.hang_up(self._container, self._pid, self._host_pid)
-            stream.close()
 
 
 def _has_said_a_line(master: int) -> bool:

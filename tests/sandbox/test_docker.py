@@ -21,7 +21,7 @@ from docker import errors
 from termigen_gym.conformance import Case, conformance_image, files, shells, taking
 from termigen_gym.errors import BuildError, EngineMissing, SandboxDied, SandboxError
 from termigen_gym.sandbox.base import Image, ImageSource, Limits
-from termigen_gym.sandbox.container import DockerShell
+from termigen_gym.sandbox.container_shell import ContainerShell
 from termigen_gym.sandbox.daemon import remove, started
 from termigen_gym.sandbox.docker import DockerEngine
 from termigen_gym.sandbox.images import BASE, ensure_base
@@ -261,7 +261,7 @@ def test_what_starts_after_a_kill_is_not_killed_by_it(docker: DockerEngine, plai
 def test_a_shell_of_a_daemon_elsewhere_is_hung_up_by_a_command(far: DockerEngine, plain: Image) -> None:
     with far.start(plain, SMALL) as box:
         shell = box.open_shell(env={})
-        assert isinstance(shell, DockerShell)
+        assert isinstance(shell, ContainerShell)
         shell._host_pid = None
         assert shell.waiting() is None
         shell.close()
