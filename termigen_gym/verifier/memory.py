@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..tree import digest_of, members
+from .history import History
 
 if TYPE_CHECKING:
     from . import Verdict
@@ -101,7 +102,8 @@ class Reuse:
     def end(self, tests: bytes, artifacts: Taken) -> End:
         """Return what decides the verdict: names, kinds, owners, modes, contents and links; and times.
 
-        Of what is older than the sandbox the time is content, to the microsecond.
+        Of what is older than the sandbox the time is content, to the microsecond. What git makes of the time counts as
+        times do: the dates of new commits, and their ids.
 
         Args:
             tests: their archive.
@@ -109,13 +111,19 @@ class Reuse:
         """
         parts: list[str | bytes] = [self.judge, tests]
         times: list[float] = []
-        for paths, archive in artifacts:
+        taken = [(paths, list(members(archive, caches=True))) for paths, archive in artifacts]
+        history = History(((path, content) for _, found in taken for path, _, content in found), self.since)
+        for paths, found in taken:
             parts += [str(len(paths)), *paths]
-            for path, info, content in members(archive, caches=True):
-                new = info.mtime >= self.since
-                kind = f"{info.type!r} {info.mode:o} {info.uid} {info.gid} {0 if new else info.mtime:.6f}"
-                parts += [path, info.linkname, kind, content]
-                times += [info.mtime] if new else []
+            owned = {path: f"{info.type!r} {info.mode:o} {info.uid} {info.gid}" for path, info, _ in found}
+            for path, info, content in sorted(found, key=lambda entry: (history.place(entry[0]), entry[0])):
+                if not history.is_made_for_new(path):
+                    timeless = info.mtime >= self.since or history.is_shelf(path)
+                    kind = f"{owned[path]} {0 if timeless else info.mtime:.6f} {owned.get(history.shelf_of(path))}"
+                    told = history.read(path, content)
+                    parts += [history.place(path), info.linkname, kind, *told.parts]
+                    times += [info.mtime] if info.mtime >= self.since else []
+                    times += told.times
             parts.append("end")
         places = {time: str(place) for place, time in enumerate(sorted(set(times)))}
-        return End(digest_of(*parts), digest_of(*(places[time] for time in times)))
+        return End(digest_of(*parts), digest_of(*(places[time] for time in times), *history.ids))
