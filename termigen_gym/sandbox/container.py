@@ -179,8 +179,7 @@ class DockerSandbox(Sandbox):
             except BaseException:
                 stream.close()
                 raise
-        host_pid = self._host_pid(run)
-        return ContainerShell(stream, host_pid, functools.partial(self._hang_up, self._id, int(hello[1]), host_pid))
+        return ContainerShell(stream, self._host_pid(run), functools.partial(self._hang_up, self._id, int(hello[1])))
 
     def _shell_in(self, top: int, command: Sequence[str], user: str | int | None, env: Mapping[str, str]) -> Shell:
         """Open a shell on a terminal that we make in the container's tree: nothing stands between it and us then."""

@@ -12,13 +12,13 @@ from .process import slept, stopped, waiting_for_input
 class ContainerShell(Shell):
     """An exec with a terminal."""
 
-    def __init__(self, stream: Stream, host_pid: int | None, hang_up: Callable[[], None]) -> None:
+    def __init__(self, stream: Stream, host_pid: int | None, hang_up: Callable[[int | None], None]) -> None:
         """Take over a stream.
 
         Args:
             stream: to and from the terminal.
             host_pid: the shell's process number on this machine; None where the daemon runs elsewhere.
-            hang_up: ends the shell.
+            hang_up: ends the shell, by that number where there is one.
         """
         self._stream: Stream | None = stream
         self._descriptor = stream.fileno()
@@ -45,5 +45,5 @@ class ContainerShell(Shell):
         """See `Shell.close`."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            self._hang_up()
+            self._hang_up(self._host_pid)
             stream.close()

@@ -258,13 +258,20 @@ def test_what_starts_after_a_kill_is_not_killed_by_it(docker: DockerEngine, plai
 
 
 @pytest.mark.docker
-def test_a_shell_of_a_daemon_elsewhere_is_hung_up_by_a_command(far: DockerEngine, plain: Image) -> None:
+def test_a_shell_of_a_daemon_elsewhere_is_hung_up_by_a_command(
+    far: DockerEngine, plain: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(pid: int, number: int) -> None:
+        raise AssertionError(f"expected no process of this machine to be signalled, found {pid}")
+
     with far.start(plain, SMALL) as box:
         shell = box.open_shell(env={})
         assert isinstance(shell, ContainerShell)
         shell._host_pid = None
         assert shell.waiting() is None
-        shell.close()
+        with monkeypatch.context() as here:
+            here.setattr(os, "kill", kill)
+            shell.close()
         comms = ["sh", "-c", "cat /proc/[0-9]*/comm"]
         while "bash" in box.exec(comms, timeout_s=30).text:
             pass
