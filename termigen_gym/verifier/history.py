@@ -13,8 +13,7 @@ from ..tree import digest_of
 
 _MOST_NEW = 100  # new commits and tags of an episode; with more of them each play is an end of its own
 _MOST_BYTES = 1 << 16  # of a commit or tag
-_OBJECT = re.compile(r"(.*/objects/)([0-9a-f]{2})/([0-9a-f]{38})\Z", re.DOTALL)
-_SHELF = re.compile(r".*/objects/[0-9a-f]{2}\Z", re.DOTALL)
+_OBJECT = re.compile(r".*/objects/[0-9a-f]{2}/[0-9a-f]{38}\Z", re.DOTALL)
 _ID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])")
 _DATED = re.compile(rb"^(?:author|committer|tagger) [^\n]* (\d{1,18}) [+-]\d{4}$", re.MULTILINE)
 _LOGGED = re.compile(rb"^[0-9a-f]{40} [0-9a-f]{40} [^\n\t]* (\d{1,18}) [+-]\d{4}(?=\t|$)", re.MULTILINE)
@@ -44,56 +43,57 @@ class History:
             since: when the episode began, seconds since the epoch.
         """
         self._since = int(since)  # git's dates are in whole seconds
-        self._new: dict[str, bytes] = {}
+        self._texts: dict[str, bytes] = {}  # of the new ones, by id
+        self._ids: dict[str, str] = {}  # of the new ones, by path
         self._names: dict[str, str] = {}
-        self._shelves, self._others = set[str](), set[str]()  # where new ones lie, and all else
+        self._shelves: dict[str, bool] = {}  # folders of objects, and whether all of those are new ones
         for path, content in files:
             if _OBJECT.match(path):
-                text = self._dated(_id_of(path), content)
+                shelf, number = path[:-39], path[-41:-39] + path[-38:]
+                text = self._dated(number, content)
                 if text is not None:
-                    self._new[_id_of(path)] = text
-                (self._others if text is None else self._shelves).add(path[:-39])
-        if len(self._new) > _MOST_NEW:
-            self._new.clear()
+                    self._texts[number] = text
+                    self._ids[path] = number
+                self._shelves[shelf] = text is not None and self._shelves.get(shelf, True)
+        if not 0 < len(self._texts) <= _MOST_NEW:
+            for known in (self._texts, self._ids, self._shelves):
+                known.clear()
 
     @property
     def ids(self) -> list[str]:
         """The ids that differ from play to play, by what they stand for."""
-        return sorted(self._new, key=self._name)
+        return sorted(self._texts, key=self._name)
 
     def is_shelf(self, path: str) -> bool:
-        """Whether a folder holds objects whose ids begin alike: by chance, where there are new commits."""
-        return bool(self._new) and _SHELF.match(path) is not None
+        """Whether a folder holds objects whose ids begin alike, and a new commit may have come to them by chance."""
+        return path in self._shelves
 
     def is_made_for_new(self, path: str) -> bool:
         """Whether a folder is such a one and holds nothing but new commits, so that its name says nothing."""
-        return self.is_shelf(path) and path in self._shelves - self._others
+        return self._shelves.get(path, False)
 
     def shelf_of(self, path: str) -> str:
         """Return the folder that a new commit lies in; empty for all else."""
-        return path[:-39] if self._is_new(path) else ""
+        return path[:-39] if path in self._ids else ""
 
     def place(self, path: str) -> str:
         """Return a file's path; where its name is the id of a new commit, what that says instead."""
-        return f"{path[:-41]}new {self._name(_id_of(path))}" if self._is_new(path) else path
+        return f"{path[:-41]}new {self._name(self._ids[path])}" if path in self._ids else path
 
     def read(self, path: str, content: bytes) -> Told:
         """Return what a file says."""
-        if self._is_new(path):
-            return self._commit(self._new[_id_of(path)])
+        if path in self._ids:
+            return self._commit(self._texts[self._ids[path]])
         if path.endswith("/.git/index"):
             return self._index(content) or Told([content], [])
         if "/.git/logs/" in path:
             return self._without_dates(content, _LOGGED)
         return Told(self._without_ids(content), [])
 
-    def _is_new(self, path: str) -> bool:
-        return bool(self._new) and _OBJECT.match(path) is not None and _id_of(path) in self._new
-
     def _name(self, number: str) -> str:
         """What a new commit is called: by all that it says but its dates, and by those before it."""
         if number not in self._names:
-            self._names[number] = digest_of(*self._commit(self._new[number]).parts)
+            self._names[number] = digest_of(*self._commit(self._texts[number]).parts)
         return self._names[number]
 
     def _dated(self, number: str, packed: bytes) -> bytes | None:
@@ -135,9 +135,9 @@ class History:
         """
         rest, end = bytearray(), 0
         marks: Parts = []
-        for found in _ID.finditer(text) if self._new else ():
+        for found in _ID.finditer(text) if self._texts else ():
             number = found[0].decode()
-            if number in self._new:
+            if number in self._texts:
                 rest += text[end : found.start()]
                 end = found.end()
                 marks += [str(len(rest)), self._name(number)]
@@ -177,7 +177,3 @@ class History:
             parts.append(body[at : at + 8 + size])
             at += 8 + size
         return Told([str(len(parts)), *parts], times) if at == len(body) else None
-
-
-def _id_of(path: str) -> str:
-    return path[-41:-39] + path[-38:]

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..tree import digest_of, members
@@ -20,7 +21,7 @@ MOST = 1 << 12
 TWICE = 2
 """Verdicts that must be alike before a reward below 1 is believed, or another order of times counts for nothing."""
 
-_MOST = 16  # verdicts of an end that tests judge by times; what comes after them is judged each time
+_MOST_OF_ONE = 16  # verdicts of an end that tests judge by times; what comes after them is judged each time
 
 Taken = list[tuple[Sequence[str], bytes]]
 """An agent's artifacts: paths, and an archive of what was there."""
@@ -42,7 +43,8 @@ class Memory:
 
     Tests may go by which file is younger, as make does; most don't. So an end of the same content whose files were
     written in another order is judged as well, until `TWICE` such verdicts say the same. And good work may fail once on
-    a machine with too much to do, which must not become the verdict of all that follow: so does a reward below 1.
+    a machine with too much to do, which must not become the verdict of all that follow: so a reward below 1 has to come
+    twice, too.
     """
 
     def __init__(self, most: int = MOST) -> None:
@@ -54,21 +56,18 @@ class Memory:
         """Return the verdict on an end, told as `reused`; None where it is to be judged."""
         with self._lock:
             known = self._verdicts.get(end.content, [])
+            every = [verdict for _, verdict in known]
             same = [verdict for order, verdict in known if order == end.order]
-            if same and same[0].reward == 1:
-                found = same[0]
-            elif _alike(same) or _alike([verdict for _, verdict in known]):
-                found = (same or [verdict for _, verdict in known])[0]
-            else:
+            if not (_alike(every) or _alike(same) or (same and same[0].reward == 1)):
                 return None
             self._verdicts.move_to_end(end.content)
-            return replace(found, reused=True)
+            return replace((same or every)[0], reused=True)
 
     def keep(self, end: End, verdict: Verdict) -> None:
         """Keep a verdict that the tests gave."""
         with self._lock:
             known = self._verdicts.setdefault(end.content, [])
-            if len(known) < _MOST:  # none goes for a newer one: it may be the one that differs
+            if len(known) < _MOST_OF_ONE:  # none goes for a newer one: it may be the one that differs
                 known.append((end.order, verdict))
             if len(self._verdicts) > self._most:
                 self._verdicts.popitem(last=False)
@@ -116,12 +115,13 @@ class Reuse:
         for paths, found in taken:
             parts += [str(len(paths)), *paths]
             owned = {path: f"{info.type!r} {info.mode:o} {info.uid} {info.gid}" for path, info, _ in found}
-            for path, info, content in sorted(found, key=lambda entry: (history.place(entry[0]), entry[0])):
+            named = ((history.place(path), path, info, content) for path, info, content in found)
+            for place, path, info, content in sorted(named, key=itemgetter(0, 1)):
                 if not history.is_made_for_new(path):
                     timeless = info.mtime >= self.since or history.is_shelf(path)
                     kind = f"{owned[path]} {0 if timeless else info.mtime:.6f} {owned.get(history.shelf_of(path))}"
                     told = history.read(path, content)
-                    parts += [history.place(path), info.linkname, kind, *told.parts]
+                    parts += [place, info.linkname, kind, *told.parts]
                     times += [info.mtime] if info.mtime >= self.since else []
                     times += told.times
             parts.append("end")
