@@ -212,6 +212,8 @@ while True:
 _TESTS_REWRITER = """\
 import os
 def put(path, content):
+    if open(path, "rb").read() == content:
+        return  # pytest gives up where a file becomes another one while it is read
     with open("/tests/new", "wb") as file:
         file.write(content)
     os.replace("/tests/new", path)
