@@ -13,7 +13,9 @@ from .terminal import Terminal
 from .verifier import plain_values
 
 _LOG_FOLDERS = ("/logs/agent", "/logs/verifier", "/logs/artifacts")
-_SHELL_ENV = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PAGER": "cat", "GIT_PAGER": "cat"}
+# LC_CTYPE and not LANG: a program reads one file for it, and twelve for a whole locale, which takes a sixth of a small
+# program's time. The other eleven say what C says.
+_SHELL_ENV = {"TERM": "xterm-256color", "LC_CTYPE": "C.UTF-8", "PAGER": "cat", "GIT_PAGER": "cat"}
 
 
 @dataclass(frozen=True)

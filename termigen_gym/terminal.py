@@ -46,6 +46,8 @@ _CHUNK = 4096
 _MOST_AT_ONCE = 1 << 16
 _QUIET_S = 0.04
 """Seconds without output after which the engine is asked whether the program waits for input."""
+_MOST_QUIET_S = 0.16
+"""The same once it has been at work for long: each look costs it some time."""
 _OPENING_S = 20.0
 _LONGEST_REST = 256
 _LATE_READS = 64
@@ -309,13 +311,13 @@ class Terminal:
     def _wait(self, deadline: float, ask: bool = True) -> Turn[_Found]:
         """Read until the prompt, the end of the shell, the deadline, or a program that waits for somebody to type."""
         seen: int | None = None
-        fd = self._shell.fileno()
+        fd, quiet = self._shell.fileno(), _QUIET_S
         while (left := deadline - time.monotonic()) > 0:
-            if (yield fd, select.POLLIN, min(left, _QUIET_S)):
+            if (yield fd, select.POLLIN, min(left, quiet)):
                 found = self._read()
                 if found is not None:
                     return found
-                seen = None
+                seen, quiet = None, _QUIET_S
                 continue
             if not ask:
                 continue
@@ -325,6 +327,7 @@ class Terminal:
             if waiting is not None and waiting != self._before and waiting == seen:
                 return None  # it ran since something was typed, and has slept through two looks
             seen = waiting
+            quiet = _QUIET_S if waiting is not None else min(2 * quiet, _MOST_QUIET_S)
         return None
 
     def _read(self) -> _Found:

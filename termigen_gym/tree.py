@@ -49,6 +49,9 @@ class Item:
         return self.sort, self.mode, self.owner, self.size > 0
 
 
+Member = tuple[str, tarfile.TarInfo, bytes]
+"""Absolute path, header and content of what is in an archive."""
+
 State = Mapping[str, Item]
 """Absolute path to what lies there; caches that tools leave behind are no part of it."""
 
@@ -62,14 +65,13 @@ _NOTHING: Mapping[str, TreeFile] = MappingProxyType({})
 _TIMES_OF_GIT = re.compile(r"/\.git/(?:.*/)?(?:index|(?:logs|objects)/.*)\Z", re.DOTALL)
 
 
-def members(archive: bytes, caches: bool = False) -> Iterator[tuple[str, tarfile.TarInfo, bytes]]:
-    """Yield the absolute path, the header and the content of all that `Sandbox.fetch` returned; `caches` on request."""
+def members(archive: bytes) -> Iterator[Member]:
+    """Yield the absolute path, the header and the content of all that `Sandbox.fetch` returned."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for info in tar:
-            path = posixpath.join("/", posixpath.normpath(info.name))
-            if caches or not (_CACHES.intersection(path.split("/")) or path.endswith(".pyc")):
-                reader = tar.extractfile(info) if info.isreg() else None
-                yield path, info, b"" if reader is None else reader.read()
+            reader = tar.extractfile(info) if info.isreg() else None
+            content = b"" if reader is None else reader.read()
+            yield posixpath.join("/", posixpath.normpath(info.name)), info, content
 
 
 def end_state(sandbox: Sandbox, task: Task) -> State:
@@ -81,7 +83,8 @@ def end_state(sandbox: Sandbox, task: Task) -> State:
     if not task.config.separate:
         return changed_state(sandbox, sandbox.changes())
     wanted = task.config.artifacts
-    return state_of(sandbox.fetch([artifact.source], exclude=artifact.exclude) for artifact in wanted)
+    archives = [sandbox.fetch([artifact.source], exclude=artifact.exclude) for artifact in wanted]
+    return state_of(member for archive in archives for member in members(archive))
 
 
 def changed_state(sandbox: Sandbox, changes: Mapping[str, Change], limit: int = FETCH_LIMIT) -> State:
@@ -93,12 +96,17 @@ def changed_state(sandbox: Sandbox, changes: Mapping[str, Change], limit: int = 
     changes = {path: change for path, change in changes.items() if not path.startswith(_NO_RESULTS)}
     there = [path for path, change in changes.items() if change.type == "file"]
     others = {path: Item(change.type or "removed") for path, change in changes.items() if change.type != "file"}
-    return others | state_of([sandbox.fetch(there, limit=limit)])
+    return others | state_of(members(sandbox.fetch(there, limit=limit)))
 
 
-def state_of(archives: Iterable[bytes]) -> dict[str, Item]:
-    """Return what is in tar archives of a sandbox's files."""
-    return {path: _item(info, content) for archive in archives for path, info, content in members(archive)}
+def state_of(found: Iterable[Member]) -> dict[str, Item]:
+    """Return what counts of a sandbox's files."""
+    return {path: _item(info, content) for path, info, content in found if not is_cache(path)}
+
+
+def is_cache(path: str) -> bool:
+    """Return whether a path is that of what tools keep for themselves, which is no result."""
+    return path.endswith(".pyc") or not _CACHES.isdisjoint(path.split("/"))
 
 
 def _item(info: tarfile.TarInfo, content: bytes) -> Item:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from termigen_gym.tree import members
 from termigen_gym.verifier.history import History
 from termigen_gym.verifier.memory import End, Memory, Reuse
 
@@ -47,7 +48,7 @@ def end_of(folder: Path) -> End:
     with tarfile.open(fileobj=room, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path in sorted(folder.rglob("*")):
             tar.add(path, f"app/{path.relative_to(folder)}", recursive=False)
-    return Reuse(Memory(), "judge", BEGAN).end(b"tests", [(["/app"], room.getvalue())])
+    return Reuse(Memory(), "judge", BEGAN).end(b"tests", [(["/app"], list(members(room.getvalue())))])
 
 
 ALIKE = (

@@ -8,7 +8,7 @@ from ..agents import Oracle
 from ..errors import TooLarge
 from ..sandbox.base import Sandbox
 from ..task import Task
-from ..tree import members
+from ..tree import is_cache, members
 from .context import Context, Finding, finding
 from .lint import chatter, fakes, instruction_problems, leaks, secrets
 
@@ -65,6 +65,8 @@ def _files(sandbox: Sandbox, task: Task) -> dict[str, bytes]:
         with contextlib.suppress(TooLarge):  # no data that somebody laid there by hand
             archive = sandbox.fetch([folder], exclude=_LIBRARIES)
             files |= {
-                path: content for path, info, content in members(archive) if info.isreg() and info.size <= _LOOKED_AT
+                path: content
+                for path, info, content in members(archive)
+                if info.isreg() and info.size <= _LOOKED_AT and not is_cache(path)
             }
     return files

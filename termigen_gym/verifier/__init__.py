@@ -19,9 +19,9 @@ from typing import Any
 from ..errors import TooLarge, VerifierError, VerifierTimeout
 from ..sandbox.base import Change, ExecResult, Sandbox, pack
 from ..task import Task
-from ..tree import changed_state, hash_of, state_of, tree_of
+from ..tree import changed_state, hash_of, members, state_of, tree_of
 from . import toolchain
-from .memory import Reuse, Taken
+from .memory import Reuse
 from .rewards import LOGS, REWARD_FILES, REWARD_LIMIT, fraction, outcomes, reward_of
 
 TESTS = "/tests"
@@ -30,6 +30,8 @@ _ARTIFACTS = "/logs/artifacts"
 _OUTPUT_TAIL = 4000
 _HASHED = 1 << 24  # bytes of changed files
 _ROOT = ("", "0", "root")
+
+_Taken = list[tuple[Sequence[str], bytes]]  # paths, and an archive of what was there
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,9 @@ def verify(
     if not task.config.separate:
         return _in_place(sandbox, task)
     artifacts = _taken_out(sandbox, task)
+    found = [(paths, list(members(archive))) for paths, archive in artifacts]
     if reuse is not None:
-        end = reuse.end(_archive(sandbox, task), artifacts)
+        end = reuse.end(_archive(sandbox, task), found)
         known = reuse.memory.recall(end)
         if known is not None:
             return known
@@ -95,7 +98,8 @@ def verify(
         for paths, archive in artifacts:
             clean.put(archive, removing=paths)
         verdict = _judge(clean, task)
-    verdict = replace(verdict, tree=hash_of(tree_of(state_of(archive for _, archive in artifacts), task.files)))
+    state = state_of(member for _, its in found for member in its)
+    verdict = replace(verdict, tree=hash_of(tree_of(state, task.files)))
     if reuse is not None:
         reuse.memory.keep(end, verdict)
     return verdict
@@ -112,7 +116,7 @@ def plain_values(env: Mapping[str, str]) -> dict[str, str]:
 _VARIABLE = re.compile(r"\$\{\w+(?::-([^}]*))?\}")
 
 
-def _taken_out(sandbox: Sandbox, task: Task) -> Taken:
+def _taken_out(sandbox: Sandbox, task: Task) -> _Taken:
     """Kill what the agent left running, and return its artifacts: paths, and an archive of what is there."""
     for hook in task.config.verifier.collect:
         sandbox.exec(["bash", "-c", hook.command], timeout_s=hook.timeout_sec, user=hook.user)
@@ -125,7 +129,7 @@ def _taken_out(sandbox: Sandbox, task: Task) -> Taken:
     return found
 
 
-def _fetched(sandbox: Sandbox, paths: Sequence[str], exclude: Sequence[str] = ()) -> Taken:
+def _fetched(sandbox: Sandbox, paths: Sequence[str], exclude: Sequence[str] = ()) -> _Taken:
     """Take paths out together; where that is too much one by one, and what is too much by itself is left behind."""
     try:
         return [(paths, sandbox.fetch(paths, exclude=exclude))] if paths else []

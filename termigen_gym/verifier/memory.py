@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..tree import digest_of, members
+from ..tree import Member, digest_of
 from .history import History
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ TWICE = 2
 """Verdicts that must be alike before a reward below 1 is believed, or another order of times counts for nothing."""
 
 _MOST_OF_ONE = 16  # verdicts of an end that tests judge by times; what comes after them is judged each time
-
-Taken = list[tuple[Sequence[str], bytes]]
-"""An agent's artifacts: paths, and an archive of what was there."""
-
 
 class End(NamedTuple):
     """How an episode ended, for tests: two of the same end are put into their sandbox alike.
@@ -98,7 +94,7 @@ class Reuse:
     judge: str
     since: float
 
-    def end(self, tests: bytes, artifacts: Taken) -> End:
+    def end(self, tests: bytes, artifacts: Sequence[tuple[Sequence[str], Sequence[Member]]]) -> End:
         """Return what decides the verdict: names, kinds, owners, modes, contents and links; and times.
 
         Of what is older than the sandbox the time is content, to the microsecond. What git makes of the time counts as
@@ -106,13 +102,12 @@ class Reuse:
 
         Args:
             tests: their archive.
-            artifacts: as they were taken out.
+            artifacts: paths, and what was there.
         """
         parts: list[str | bytes] = [self.judge, tests]
         times: list[float] = []
-        taken = [(paths, list(members(archive, caches=True))) for paths, archive in artifacts]
-        history = History(((path, content) for _, found in taken for path, _, content in found), self.since)
-        for paths, found in taken:
+        history = History(((path, content) for _, found in artifacts for path, _, content in found), self.since)
+        for paths, found in artifacts:
             parts += [str(len(paths)), *paths]
             owned = {path: f"{info.type!r} {info.mode:o} {info.uid} {info.gid}" for path, info, _ in found}
             named = ((history.place(path), path, info, content) for path, info, content in found)

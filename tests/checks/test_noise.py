@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 from termigen_gym.checks.noise import Noise
-from termigen_gym.tree import Item, State, state_of
+from termigen_gym.tree import Item, State, members, state_of
 
 
 def archive(files: dict[str, bytes], mode: int = 0o644, mtime: int = 0, links: dict[str, str] | None = None) -> bytes:
@@ -41,7 +41,7 @@ BASE = archive({"app/a": b"1", "app/big": b"x" * 300_000}, links={"app/l": "a"})
     ],
 )
 def test_what_is_of_a_state(other: bytes, same: bool) -> None:
-    assert (state_of([BASE]) == state_of([other])) is same
+    assert (state_of(members(BASE)) == state_of(members(other))) is same
 
 
 def state(**files: str) -> State:

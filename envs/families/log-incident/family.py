@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -115,7 +115,7 @@ class Scale:
 SCALES = {
     "easy": Scale(280, 45, 3, (2, 3), 3, (1, 2), 1, False, False),
     "medium": Scale(480, 90, 5, (2, 3), 4, (2, 4), 1, True, False),
-    "hard": Scale(800, 150, 5, (2, 3), 5, (2, 4), 2, True, True),
+    "hard": Scale(640, 120, 5, (2, 3), 5, (2, 4), 2, True, True),
 }
 
 
@@ -169,8 +169,7 @@ class Request:
     incident: int = -1
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One log line before it is rendered; time in ms since the origin."""
 
     time: int
@@ -348,7 +347,7 @@ class Simulation:
             return
         if site.decoy in chain and chance(rng, 75):
             depth = chain.index(site.decoy)
-            for attempt in range(1, between(rng, 2, 3)):
+            for attempt in range(1, between(rng, 3, 4)):  # seldom fewer lines than a faulty host, as `fair` wants it
                 text = f"attempt {attempt} of 3: {self.fill(site.decoy_message, services[depth])}"
                 self.log(site.decoy, request, self.call_time(request, depth) + attempt * 3, "error", text)
         self.answer(request, chain, services, len(chain) - 1, 200, "done", "info")
@@ -496,26 +495,27 @@ def draw(rng: Random, scale: Scale) -> tuple[Site, Traffic]:
 # ---------------------------------------------------------------- files of an instance
 
 
+as_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def render(site: Site, host: str, row: Row) -> str:
     """A line in the format of the host's service."""
     service = host.rsplit("-", 1)[0]
     if service == site.edge:
         return row.message
     moment = site.origin + timedelta(milliseconds=row.time, seconds=site.skew if host == site.skewed else 0)
-    millis = moment.microsecond // 1000
+    stamp = moment.isoformat(timespec="milliseconds").removesuffix("+00:00")  # strftime takes several times as long
     style = site.formats[service]
     main = site.trace_key if site.skewed else site.id_key
     if style == "logfmt":
-        pairs = "".join(f"{k}={v} " for k, v in row.pairs)
-        return f'ts={moment:%Y-%m-%dT%H:%M:%S}.{millis:03d}Z level={row.level} host={host} {main}={row.id} {pairs}msg="{row.message}"'
+        pairs = "".join([f"{k}={v} " for k, v in row.pairs])
+        return f'ts={stamp}Z level={row.level} host={host} {main}={row.id} {pairs}msg="{row.message}"'
     if style == "json":
-        stamp: str | float = f"{moment:%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
-        if site.epoch_json:
-            stamp = round(int(moment.timestamp()) + millis / 1000, 3)
-        fields = {"ts": stamp, "level": row.level, "host": host, main: row.id, **dict(row.pairs), "msg": row.message}
-        return json.dumps(fields, separators=(",", ":"))
-    tail = "".join(f" {k}={v}" for k, v in row.pairs)
-    return f"{moment:%Y-%m-%d %H:%M:%S},{millis:03d} {row.level.upper():<5} [{row.id}] {row.message}{' |' if tail else ''}{tail}"
+        ts = round(moment.timestamp(), 3) if site.epoch_json else f"{stamp}Z"
+        return as_json({"ts": ts, "level": row.level, "host": host, main: row.id, **dict(row.pairs), "msg": row.message})
+    tail = "".join([f" {k}={v}" for k, v in row.pairs])
+    stamp = stamp.replace("T", " ").replace(".", ",")
+    return f"{stamp} {row.level.upper():<5} [{row.id}] {row.message}{' |' if tail else ''}{tail}"
 
 
 def stored_gzip(data: bytes) -> bytes:
@@ -764,11 +764,15 @@ def render_variants(equivalents: Sequence[Variant], mutants: Sequence[Variant], 
     return "\n\n".join(out) + "\n"
 
 
+CALL = ("status", "ms", "upstream")
 AWK_GET = 'function g(k) { return match($0, "[ |]" k "=[^ ]+") ? substr($0, RSTART + length(k) + 2, RLENGTH - length(k) - 2) : "-" }'
 
 
-def reader(site: Site, style: str, services: Sequence[str], keys: Sequence[str], hard: bool) -> str:
-    """A command that turns the lines of services of one style into TSV: host, time, id, level, then the keys, then the message."""
+def reader(site: Site, style: str, services: Sequence[str], more: Sequence[str], hard: bool) -> str:
+    """A command that turns the lines of services of one style into TSV, with the keys of `more` after the others.
+
+    The columns are host, time, id, level, status, ms, upstream, message.
+    """
     main = site.trace_key if site.skewed else site.id_key
     files = " ".join(f"{service}/*.log" for service in services)
     older = " ".join(f"{service}/*.log.1.gz" for service in services)
@@ -776,18 +780,18 @@ def reader(site: Site, style: str, services: Sequence[str], keys: Sequence[str],
     from_files = "" if hard else f" {files}"
     if style == "json":
         time = "(.ts | floor | todate)[0:19]" if site.epoch_json else ".ts[0:19]"
-        rest = ", ".join(f'(.{k} // "-" | tostring)' for k in keys)
-        return f"{unpack}jq -r '[.host, {time}, .{main}, .level, {rest}, .msg] | @tsv'{from_files}"
-    rest = "".join(f' "\\t" g("{k}")' for k in keys)
+        rest, end = (", ".join(f'(.{k} // "-" | tostring)' for k in keys) for keys in (CALL, ("msg", *more)))
+        return f"{unpack}jq -r '[.host, {time}, .{main}, .level, {rest}, {end}] | @tsv'{from_files}"
+    rest, end = ("".join(f' "\\t" g("{k}")' for k in keys) for keys in (CALL, more))
     if style == "logfmt":
         return (
             f'{unpack}awk \'{AWK_GET} {{ m = $0; sub(/.*msg="/, "", m); sub(/"$/, "", m); '
-            f'print g("host") "\\t" substr($1, 4, 19) "\\t" g("{main}") "\\t" g("level"){rest} "\\t" m }}\'{from_files}'
+            f'print g("host") "\\t" substr($1, 4, 19) "\\t" g("{main}") "\\t" g("level"){rest} "\\t" m{end} }}\'{from_files}'
         )
     # The text has no host in its lines: the name of the file is it.
     program = (
         f'm = $0; sub(/^[^]]*\\] /, "", m); '
-        f'print h "\\t" $1 "T" substr($2, 1, 8) "\\t" substr($4, 2, length($4) - 2) "\\t" tolower($3){rest} "\\t" m'
+        f'print h "\\t" $1 "T" substr($2, 1, 8) "\\t" substr($4, 2, length($4) - 2) "\\t" tolower($3){rest} "\\t" m{end}'
     )
     if hard:
         return (
@@ -797,12 +801,18 @@ def reader(site: Site, style: str, services: Sequence[str], keys: Sequence[str],
     return f"awk '{AWK_GET} FNR == 1 {{ h = FILENAME; gsub(/.*\\/|\\.log$/, \"\", h) }} {{ {program} }}' {files}"
 
 
+def at_gateway(site: Site, hard: bool) -> list[str]:
+    """What only the gateway knows of a request."""
+    return [site.id_key, site.customer_key, "order"] if hard else ["order"]
+
+
 def normalise(site: Site, hard: bool) -> str:
     """Commands that bring the logs of all services behind the edge into /tmp/incident/events.tsv."""
     rows = []
     for style in FORMATS:
         if services := [service for service, its in site.formats.items() if its == style]:
-            rows.append(reader(site, style, services, ["status", "ms", "upstream"], hard))
+            more = at_gateway(site, hard) if site.gateway in services else []
+            rows.append(reader(site, style, services, more, hard))
     return "\n".join(["{", *rows, "} > /tmp/incident/events.tsv"])
 
 
@@ -830,15 +840,11 @@ def edge_command(site: Site, hard: bool) -> str:
     )
 
 
-def gateway_command(site: Site, hard: bool) -> str:
-    """Commands for /tmp/incident/gateway.tsv: edge id, id below, customer, order."""
-    keys = [site.id_key, site.customer_key, "order"] if hard else ["order"]
-    columns = '$5 "\\t" $3 "\\t" $6 "\\t" $7' if hard else '$3 "\\t" $3 "\\t-\\t" $5'
-    wanted = "$5" if not hard else "$7"
-    return (
-        f"{{ {reader(site, site.formats[site.gateway], [site.gateway], keys, hard)}; }} |\n"
-        f"  awk -F'\\t' '{wanted} != \"-\" {{ print {columns} }}' > /tmp/incident/gateway.tsv"
-    )
+def gateway_command(hard: bool) -> str:
+    """A command for /tmp/incident/gateway.tsv: edge id, id below, customer, order."""
+    order, columns = ("$11", '$9 "\\t" $3 "\\t" $10 "\\t" $11') if hard else ("$9", '$3 "\\t" $3 "\\t-\\t" $9')
+    wanted = f'{order} != "" && {order} != "-"'
+    return f"awk -F'\\t' '{wanted} {{ print {columns} }}' /tmp/incident/events.tsv > /tmp/incident/gateway.tsv"
 
 
 def culprit_command(site: Site, hard: bool) -> str:
@@ -885,8 +891,8 @@ def failed_command(site: Site, scale: Scale) -> str:
     return f"{hit}\n{{ echo {header}; {body}; }} > /app/failed.csv\nwc -l /app/failed.csv; head -n 4 /app/failed.csv; wc -l /tmp/incident/hit"
 
 
-def chain_command(site: Site, scale: Scale, incident: Incident) -> str:
-    """Commands that set `chain` to the hosts of the incident's first failed request, a line each."""
+def chain_command(scale: Scale, incident: Incident, name: str) -> str:
+    """Commands that set a variable to the hosts of the incident's first failed request, a line each."""
     only = f' && $4 == "{incident.host}"' if scale.hard else ""
     rows = [
         f"first=$(awk -F, 'NR == FNR {{ if (FNR > 1{only}) f[$1] = 1; next }} {{ split($0, x, \"\\t\") }} x[2] in f {{ print x[2]; nextfile }}' /app/failed.csv /tmp/incident/edge.tsv)"
@@ -896,7 +902,7 @@ def chain_command(site: Site, scale: Scale, incident: Incident) -> str:
         rows.append("below=$(awk -F'\\t' -v r=\"$first\" '$1 == r { print $2 }' /tmp/incident/gateway.tsv)")
         below = "$below"
     rows.append(
-        "chain=$({ awk -F'\\t' -v r=\"$first\" '$2 == r { print \"999999 \" $6 }' /tmp/incident/edge.tsv; "
+        f"{name}=$({{ awk -F'\\t' -v r=\"$first\" '$2 == r {{ print \"999999 \" $6 }}' /tmp/incident/edge.tsv; "
         f'awk -F\'\\t\' -v r="{below}" \'$3 == r && $6 != "-" {{ print $6 " " $1 }}\' /tmp/incident/events.tsv; }} | sort -rn | cut -d" " -f2)'
     )
     return "\n".join(rows)
@@ -904,39 +910,35 @@ def chain_command(site: Site, scale: Scale, incident: Incident) -> str:
 
 def report_command(site: Site, scale: Scale) -> str:
     """Commands that write /app/report.json."""
-    if not scale.orders:
-        incident = site.incidents[0]
-        return (
-            chain_command(site, scale, incident) + "\n" + "who=$(tail -n +2 /app/failed.csv | cut -d, -f2 | sort -u)\n"
-            f'jq -n --arg host {incident.host} --arg cause {incident.cause} --arg chain "$chain" --arg who "$who" \\\n'
-            '  --argjson n "$(tail -n +2 /app/failed.csv | wc -l)" \'{host: $host, cause: $cause, chain: ($chain / "\\n"), failed_requests: $n, customers: ($who / "\\n")}\' > /app/report.json\n'
-            "cat /app/report.json"
+    rows = []
+    if scale.orders:
+        rows.append(
+            "awk -F'\\t' 'NR == FNR { if ($5 < 400) ok[$2] = 1; next } ok[$1] { print $4 }' /tmp/incident/edge.tsv /tmp/incident/gateway.tsv | sort -u > /tmp/incident/through"
         )
-    rows = [
-        "awk -F'\\t' 'NR == FNR { if ($5 < 400) ok[$2] = 1; next } ok[$1] { print $4 }' /tmp/incident/edge.tsv /tmp/incident/gateway.tsv | sort -u > /tmp/incident/through"
-    ]
-    parts = []
-    for i, incident in enumerate(site.incidents):
+    options, reports = [], []
+    for i, incident in enumerate(site.incidents, 1):
         mine = f"awk -F, '$4 == \"{incident.host}\"' /app/failed.csv" if scale.hard else "tail -n +2 /app/failed.csv"
-        rows += [
-            f"{mine} > /tmp/incident/mine",
-            chain_command(site, scale, incident),
-            "who=$(awk -F, 'NR == FNR { ok[$1] = 1; next } ok[$3] != 1 { print $2 }' /tmp/incident/through /tmp/incident/mine | sort -u)",
-            "routes=$(awk 'NR == FNR { split($0, x, \",\"); f[x[1]] = 1; next } $2 in f { print $4 }' /tmp/incident/mine /tmp/incident/edge.tsv | sort -u)",
-            f'jq -n --arg host {incident.host} --arg cause {incident.cause} --arg chain "$chain" --arg routes "$routes" --arg who "$who" \\\n'
-            '  --argjson n "$(wc -l < /tmp/incident/mine)" \'{host: $host, cause: $cause, chain: ($chain / "\\n"), routes: ($routes / "\\n"), failed_requests: $n, customers: ($who / "\\n")}\' '
-            f"> /tmp/incident/part{i}.json",
-        ]
-        parts.append(f"/tmp/incident/part{i}.json")
+        rows += [f"{mine} > /tmp/incident/mine", chain_command(scale, incident, f"chain{i}")]
+        lists = {"chain": f"chain{i}"}
+        if scale.orders:
+            rows += [
+                f"routes{i}=$(awk 'NR == FNR {{ split($0, x, \",\"); f[x[1]] = 1; next }} $2 in f {{ print $4 }}' /tmp/incident/mine /tmp/incident/edge.tsv | sort -u)",
+                f"who{i}=$(awk -F, 'NR == FNR {{ ok[$1] = 1; next }} ok[$3] != 1 {{ print $2 }}' /tmp/incident/through /tmp/incident/mine | sort -u)",
+            ]
+            lists["routes"] = f"routes{i}"
+        else:
+            rows.append(f"who{i}=$(cut -d, -f2 /tmp/incident/mine | sort -u)")
+        lists["customers"] = f"who{i}"
+        rows.append(f"n{i}=$(wc -l < /tmp/incident/mine)")
+        options += [f'--argjson n{i} "$n{i}"', *(f'--arg {name} "${name}"' for name in lists.values())]
+        fields = [f'host: "{incident.host}"', f'cause: "{incident.cause}"', f"failed_requests: $n{i}"]
+        fields += [f'{key}: (${name} / "\\n")' for key, name in lists.items()]
+        reports.append("{" + ", ".join(fields) + "}")
+    report = reports[0]
     if scale.hard:
-        rows += [
-            "jq -s --argjson clock \"$(cat /tmp/incident/clock.json)\" '{incidents: ., clock: $clock}' "
-            + " ".join(parts)
-            + " > /app/report.json",
-        ]
-    else:
-        rows.append(f"cp {parts[0]} /app/report.json")
-    rows.append("cat /app/report.json")
+        options.append('--argjson clock "$(cat /tmp/incident/clock.json)"')
+        report = "{incidents: [" + ", ".join(reports) + "], clock: $clock}"
+    rows.append(f"jq -n {' '.join(options)} \\\n  '{report}' > /app/report.json\ncat /app/report.json")
     return "\n".join(rows)
 
 
@@ -992,7 +994,7 @@ def solution_blocks(site: Site, scale: Scale, traffic: Traffic, rotation: Rotati
     blocks.append(Block("follow", thought, follow))
     events = normalise(site, scale.hard)
     if scale.orders:
-        events += "\n" + gateway_command(site, scale.hard)
+        events += "\n" + gateway_command(scale.hard)
     blocks.append(
         Block(
             "culprit",

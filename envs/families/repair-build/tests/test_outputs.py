@@ -57,8 +57,12 @@ def make(folder, *arguments, env=ENV):
 
 
 def quick_compiler(folder):
-    """An environment whose gcc, where it is not named by its path, does not optimise: for a tree that was built before."""
-    nobody.write(folder / "bin/gcc", '#!/bin/sh\nexec /usr/bin/gcc "$@" -O0\n', 0o755)
+    """An environment whose gcc, where it is not named by its path, is as quick as can be: for a tree that was built before.
+
+    It does not optimise. gold links with a sanitizer in a third of ld's time; a tool that brings it along starts sooner.
+    """
+    quick = "-O0 -g0 -fuse-ld=gold -static-libasan -static-libubsan"
+    nobody.write(folder / "bin/gcc", f'#!/bin/sh\nexec /usr/bin/gcc "$@" {quick}\n', 0o755)
     return {**ENV, "PATH": f"{folder}/bin:{nobody.ENV['PATH']}"}
 
 
