@@ -23,6 +23,7 @@ TWICE = 2
 
 _MOST_OF_ONE = 16  # verdicts of an end that tests judge by times; what comes after them is judged each time
 
+
 class End(NamedTuple):
     """How an episode ended, for tests: two of the same end are put into their sandbox alike.
 

@@ -512,7 +512,9 @@ def render(site: Site, host: str, row: Row) -> str:
         return f'ts={stamp}Z level={row.level} host={host} {main}={row.id} {pairs}msg="{row.message}"'
     if style == "json":
         ts = round(moment.timestamp(), 3) if site.epoch_json else f"{stamp}Z"
-        return as_json({"ts": ts, "level": row.level, "host": host, main: row.id, **dict(row.pairs), "msg": row.message})
+        return as_json(
+            {"ts": ts, "level": row.level, "host": host, main: row.id, **dict(row.pairs), "msg": row.message}
+        )
     tail = "".join([f" {k}={v}" for k, v in row.pairs])
     stamp = stamp.replace("T", " ").replace(".", ",")
     return f"{stamp} {row.level.upper():<5} [{row.id}] {row.message}{' |' if tail else ''}{tail}"
