@@ -17,7 +17,8 @@ _SELECT = {23, 270} if _X86 else {72}
 _EPOLL = {232, 281, 441} if _X86 else {22, 441}
 _WAITS = {61, 247, 34, 130} if _X86 else {95, 260, 133}
 _ENTRIES = 64
-# How often a process ran; where the kernel does not count that, how often it gave up the processor by itself.
+# How long a process ran; where the kernel does not count that, how often it gave up the processor by itself. How often
+# it ran would not do: one that goes on running until it sleeps has not run once more.
 _RUNS = "schedstat" if os.path.exists("/proc/self/schedstat") else "status"
 _STATUS = 16384
 _SWITCHES = b"\nvoluntary_ctxt_switches:"
@@ -106,8 +107,8 @@ def slept_by(pid: int, fd: int) -> int:
         return 0
     if _RUNS == "status":
         text = text[text.rfind(_SWITCHES) + len(_SWITCHES) :]
-        return (pid << 32) + int(text.split(b"\n", 1)[0])
-    return (pid << 32) + int(text.split()[2])
+        return (pid << 64) + int(text.split(b"\n", 1)[0])
+    return (pid << 64) + int(text.split()[0])
 
 
 def _family(pids: list[int]) -> list[int]:
