@@ -83,7 +83,7 @@ def end_state(sandbox: Sandbox, task: Task) -> State:
     if not task.config.separate:
         return changed_state(sandbox, sandbox.changes())
     wanted = task.config.artifacts
-    archives = [sandbox.fetch([artifact.source], exclude=artifact.exclude) for artifact in wanted]
+    archives = (sandbox.fetch([artifact.source], exclude=artifact.exclude) for artifact in wanted)
     return state_of(member for archive in archives for member in members(archive))
 
 

@@ -15,7 +15,7 @@ from ..terminal import Reading, State, Terminal
 from .case import LIMITS, equal
 from .image import build_context
 
-SHELL_ENV: Mapping[str, str] = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+SHELL_ENV: Mapping[str, str] = {"TERM": "xterm-256color", "LC_CTYPE": "C.UTF-8"}
 OUTPUT_LIMIT = 10_000
 PATIENCE_S = 30.0
 """Time limit of a turn that does not name one: only a failure ever takes as long."""

@@ -94,12 +94,12 @@ def verify(
         known = reuse.memory.recall(end)
         if known is not None:
             return known
+    tree = hash_of(tree_of(state_of(member for _, its in found for member in its), task.files))
+    del found  # as large as the artifacts: no reason to hold it while the tests run
     with fresh() as clean:
         for paths, archive in artifacts:
             clean.put(archive, removing=paths)
-        verdict = _judge(clean, task)
-    state = state_of(member for _, its in found for member in its)
-    verdict = replace(verdict, tree=hash_of(tree_of(state, task.files)))
+        verdict = replace(_judge(clean, task), tree=tree)
     if reuse is not None:
         reuse.memory.keep(end, verdict)
     return verdict
