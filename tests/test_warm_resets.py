@@ -171,7 +171,8 @@ try:
     env.reset(seed=1)
     env.reset(seed=1)
     print("playing", flush=True)
-    time.sleep(1000)
+    while True:  # not one long sleep: Python sees a signal that comes right before it only after it
+        time.sleep(0.1)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """

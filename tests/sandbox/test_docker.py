@@ -360,6 +360,10 @@ print(engine._label, flush=True)
 """
 
 
+WAIT = "while True: time.sleep(0.1)"
+"""Wait to be ended. Python sees a signal that comes right before a sleep only after that sleep: so many short ones."""
+
+
 def owner(then: str) -> subprocess.Popen[str]:
     script = OWNER.format(base=BASE, then=then)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
@@ -374,11 +378,11 @@ def engine_label(process: subprocess.Popen[str]) -> str:
 @pytest.mark.docker
 @pytest.mark.parametrize(
     ("then", "sent"),
-    [("", None), ("raise SystemExit(3)", None), ("raise ValueError", None), ("time.sleep(1000)", signal.SIGINT)],
+    [("", None), ("raise SystemExit(3)", None), ("raise ValueError", None), (WAIT, signal.SIGINT)],
     ids=["end", "exit", "error", "interrupt"],
 )
 def test_a_process_that_ends_leaves_nothing(docker: DockerEngine, then: str, sent: signal.Signals | None) -> None:
-    with owner(f"sys.stderr = open(os.devnull, 'w'); {then}") as process:
+    with owner(f"sys.stderr = open(os.devnull, 'w')\n{then}") as process:
         label = engine_label(process)
         if sent is not None:
             process.send_signal(sent)
@@ -389,7 +393,7 @@ def test_a_process_that_ends_leaves_nothing(docker: DockerEngine, then: str, sen
 @pytest.mark.docker
 @pytest.mark.alone
 def test_a_sweep_removes_what_killed_owners_left_and_nothing_else(docker: DockerEngine, plain: Image) -> None:
-    with docker.start(plain, SMALL) as mine, owner("time.sleep(1000)") as killed, owner("time.sleep(1000)") as living:
+    with docker.start(plain, SMALL) as mine, owner(WAIT) as killed, owner(WAIT) as living:
         of_killed, of_living = engine_label(killed), engine_label(living)
         killed.kill()
         killed.wait()
