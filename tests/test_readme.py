@@ -106,5 +106,9 @@ def test_the_other_commands_name_options_that_exist(command: str, tmp_path: Path
 def test_every_command_is_covered() -> None:
     covered = [*runnable(), *(c for c in COMMANDS if c.startswith("make ") or any(p in c for p in PARSED_ONLY))]
     others = [c for c in COMMANDS if c not in covered]
-    bench = ".venv/bin/python benchmarks/latency.py"
-    assert others == [f"{bench} --json", f"{bench} --peer harbor --harbor benchmarks/harbor_container.sh"]
+    bench = ".venv/bin/python benchmarks"
+    assert others == [
+        f"{bench}/latency.py --json",
+        f"{bench}/latency.py --peer harbor --harbor benchmarks/harbor_container.sh",
+        f"{bench}/collection.py",
+    ]
