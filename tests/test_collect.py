@@ -25,6 +25,7 @@ from termigen_gym.plan import BUILDS, Plan, Progress
 from termigen_gym.store import EpisodeStore
 from tests.agents_for_tests import Waiting
 from tests.bash_env import BashEnv, register, write_task
+from tests.waiting import Process
 
 ROOT = Path(__file__).parent.parent
 ADD, ADD2 = "termigen/add-v0", "termigen/add2-v0"
@@ -393,8 +394,7 @@ def test_a_run_that_is_interrupted_is_resumed(run: Path, tmp_path: Path, number:
     registry.pop("termigen/add-v0")
     argv = [sys.executable, "-c", _SCRIPT, str(run), str(ROOT), "tests.agents_for_tests:OnceThenWait"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(argv, text=True, env=environment, stdout=pipe, stderr=pipe) as process:
+    with Process(argv, env=environment, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "done=2" in line and "episodes" in line:

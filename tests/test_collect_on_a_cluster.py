@@ -11,7 +11,7 @@ from termigen_gym.sandbox.base import Engine
 from termigen_gym.store import EpisodeStore
 from tests.command import MAIN
 from tests.machines import machines
-from tests.waiting import wait_until
+from tests.waiting import Process, wait_until
 
 EPISODES = 8
 
@@ -22,7 +22,7 @@ def test_a_machine_that_goes_down_loses_no_episode_and_repeats_none(one_engine: 
     with machines(0) as cluster:
         dying, _ = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)
         command = [*MAIN, *words, "--sandbox", one_engine.name, "--workers", "4", "--ray", cluster.address, "--json"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with Process(command, stderr=subprocess.PIPE) as process:
             wait_until(lambda: process.poll() is not None or len(list(EpisodeStore(run))) >= 2, 120)
             cluster.remove_node(dying, allow_graceful=False)
             told, errors = process.communicate(timeout=300)

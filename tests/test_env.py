@@ -18,7 +18,7 @@ from termigen_gym.errors import ActionError, BuildError, EngineMissing, SandboxD
 from termigen_gym.sandbox.base import Engine
 from tests.conftest import Make
 from tests.samples import write_task
-from tests.waiting import wait_until
+from tests.waiting import Process, wait_until
 
 INFO_KEYS = {"instruction", "task_digest", "exit_code", "state", "duration_s", "clipped", "verdict"}
 
@@ -271,12 +271,12 @@ def test_a_killed_owner_leaves_nothing_behind(engine: Engine, task: Path) -> Non
         f"env = TerminalEnv({str(task)!r}, sandbox={engine.name!r}); env.reset(seed=1)\n"
         "env.step('nohup sleep 98765 > /dev/null 2>&1 &'); print('playing', flush=True); sys.stdin.read()\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "playing\n"
-    wait_until(lambda: running("sleep 98765") == 1)
-    process.kill()
-    process.communicate()
+    with Process([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "playing\n"
+        wait_until(lambda: running("sleep 98765") == 1)
+        process.kill()
+        process.communicate()
     engine.sweep()
     wait_until(lambda: running("sleep 98765") == 0)
     wait_until(lambda: engine.sweep() == 0)  # a control group goes after its last process

@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import threading
 import tracemalloc
@@ -17,6 +16,7 @@ import pytest
 from termigen_gym.errors import StoreError
 from termigen_gym.store import EpisodeStore
 from tests.episodes import a_step, an_episode
+from tests.waiting import Process
 
 
 def test_appended_episodes_come_back_as_they_were(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ while True:
 def test_a_killed_writer_loses_nothing_that_append_returned_for(tmp_path: Path) -> None:
     root = str(Path(__file__).parent.parent)
     argv = [sys.executable, "-c", _WRITER, str(tmp_path), root]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as writer:
+    with Process(argv) as writer:
         assert writer.stdout is not None
         for _ in range(20):
             last = int(writer.stdout.readline())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from termigen_gym.start import Started
 from termigen_gym.vector import ThreadVectorEnv
 from tests.conftest import COMMON_LINES
 from tests.samples import write_task
-from tests.waiting import wait_until
+from tests.waiting import Process, wait_until
 
 LOOK = (
     "id; pwd; env -u SHLVL | sort; ls -A /; ls -la --time-style=+ /logs ~ . /tmp; cat /etc/hosts;"
@@ -186,12 +185,12 @@ def test_an_owner_that_is_ended_leaves_nothing_behind(engine: Engine, tmp_path: 
     name, _, value = mark.partition("=")
     folder = write_task(tmp_path / "t", toml=f'[environment]\nenv = {{ {name} = "{value}" }}\n')
     argv = [sys.executable, "-c", _PLAY, str(folder), engine.name]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "playing\n"
-    wait_until(lambda: marked(mark) >= 2)
-    process.send_signal(kind)
-    process.communicate()
+    with Process(argv) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "playing\n"
+        wait_until(lambda: marked(mark) >= 2)
+        process.send_signal(kind)
+        process.communicate()
     if kind != signal.SIGINT:
         engine.sweep()
     wait_until(lambda: marked(mark) == 0)

@@ -18,6 +18,7 @@ from typing import Any
 from termigen_gym.sandbox.base import Engine
 from termigen_gym.sandbox.buildah import store_folder
 from termigen_gym.sandbox.docker import DockerEngine
+from tests.waiting import Process
 
 ROOT = Path(__file__).parent.parent.parent
 MARK = "TERMIGEN_TEST_FAMILY"
@@ -74,18 +75,16 @@ class Family:
         self._spared = spared
         self._pids = {os.getpid()}
 
-    def start(self, *argv: str, **env: str) -> subprocess.Popen[str]:
+    def start(self, *argv: str, **env: str) -> Process:
         """Start a Python process of the family: `argv` are the interpreter's arguments."""
         known = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary), MARK: self._token, **env}
         if self._store is not None:
             known["TERMIGEN_STORE"] = str(self._store)
-        process = subprocess.Popen(
+        process = Process(
             [sys.executable, *argv],
             env=known,
             cwd=ROOT,
-            text=True,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,  # so that Ctrl-C can be sent to it and its children as a terminal does
         )
@@ -160,7 +159,7 @@ class Family:
                 yield from () if path.read_text() in ("", "[]") else (path.read_text(),)
 
 
-def player(family: Family, engine: str, task: Path, what: str, *rest: str, **env: str) -> subprocess.Popen[str]:
+def player(family: Family, engine: str, task: Path, what: str, *rest: str, **env: str) -> Process:
     """Start `tests.chaos.player` and return it when it has begun."""
     process = family.start("-m", "tests.chaos.player", engine, str(task), what, *rest, **env)
     assert process.stdout is not None

@@ -20,6 +20,7 @@ from termigen_gym.sandbox.base import Engine
 from termigen_gym.store import EpisodeStore
 from tests.chaos.conftest import DOCKERFILE
 from tests.chaos.stock import Family, hear, process_running, wait_for
+from tests.waiting import Process
 
 CALL = "import sys; from termigen_gym.cli import main; print('ready', flush=True); main()"
 RUNS = {
@@ -35,7 +36,7 @@ SOON_S = 30.0
 """How long a command may take to end: only a failure takes as long."""
 
 
-def start(family: Family, engine: Engine, task: Path, command: str, *more: str) -> subprocess.Popen[str]:
+def start(family: Family, engine: Engine, task: Path, command: str, *more: str) -> Process:
     """Start a command and return it when it begins."""
     words = [*command.split(), "--sandbox", engine.name, *more]
     torch = str(task.parent.parent / "torch")  # a cache that torch keeps for good
@@ -63,7 +64,7 @@ def interrupted(process: subprocess.Popen[str], how: signal.Signals) -> bool:
     return True
 
 
-def interrupt_within(begin: Callable[[], subprocess.Popen[str]], moment_s: float, how: signal.Signals) -> None:
+def interrupt_within(begin: Callable[[], Process], moment_s: float, how: signal.Signals) -> None:
     """Start a command and interrupt it after `moment_s`; where it has ended by then, once more and sooner."""
     while True:
         with begin() as process:

@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from termigen_gym.llm import (
     Usage,
 )
 from tests.endpoint import Endpoint, says
+from tests.waiting import Process
 
 ECHO = Scripted(lambda request: Reply(f"to {request.purpose}", usage=Usage(1, 1)), name="echo")
 MUTE = Scripted({}, name="mute")  # asking it is an error
@@ -180,7 +180,7 @@ while True:
 def test_a_killed_recorder_loses_nothing_that_it_returned(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     argv = [sys.executable, "-c", _WRITER, str(path)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as writer:
+    with Process(argv) as writer:
         assert writer.stdout is not None
         for _ in range(20):
             last = int(writer.stdout.readline())

@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import uuid
@@ -27,6 +26,7 @@ from termigen_gym.sandbox.docker import DockerEngine
 from termigen_gym.sandbox.images import BASE, ensure_base
 from termigen_gym.sandbox.master import PtyShell
 from termigen_gym.task import folder_digest
+from tests.waiting import Process
 
 SMALL = Limits(memory_mb=256, storage_mb=64, pids=64)
 SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
@@ -364,13 +364,13 @@ WAIT = "while True: time.sleep(0.1)"
 """Wait to be ended. Python sees a signal that comes right before a sleep only after that sleep: so many short ones."""
 
 
-def owner(then: str) -> subprocess.Popen[str]:
+def owner(then: str) -> Process:
     script = OWNER.format(base=BASE, then=then)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
-    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
+    return Process([sys.executable, "-c", script], env=environment)
 
 
-def engine_label(process: subprocess.Popen[str]) -> str:
+def engine_label(process: Process) -> str:
     assert process.stdout is not None
     return f"termigen.engine={process.stdout.readline().strip()}"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from termigen_gym.sandbox import inside
+from tests.waiting import Process
 
 
 def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -50,8 +51,8 @@ def test_what_is_marked_is_killed_and_nothing_else() -> None:
     mark, other = inside.new_mark(), inside.new_mark()
     script = "trap '' TERM; (env -i setsid sh -c 'echo $$; exec sleep 1000' &); sleep 1000"
     with (
-        subprocess.Popen(inside.run(["sh", "-c", script], mark, "/"), stdout=subprocess.PIPE, text=True) as marked,
-        subprocess.Popen(inside.run(["sleep", "1000"], other, "/")) as spared,
+        Process(inside.run(["sh", "-c", script], mark, "/")) as marked,
+        Process(inside.run(["sleep", "1000"], other, "/")) as spared,
     ):
         assert marked.stdout is not None
         orphan = os.pidfd_open(int(marked.stdout.readline()))

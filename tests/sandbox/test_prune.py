@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import ENGINES
 from tests.daemons import Dockerd
 from tests.samples import write_task
+from tests.waiting import Process
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = """
@@ -67,9 +68,7 @@ def test_prune(own_store: dict[str, str], tmp_path: Path) -> None:
     known.symlink_to(folders[0])
     env = {**own_store, "TERMIGEN_ENVS": str(known.parent)}
     argv = [sys.executable, "-c", SCRIPT, env["TERMIGEN_TEST_ENGINE"], *folders]
-    with subprocess.Popen(
-        argv, env={**os.environ, **env}, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as player:
+    with Process(argv, env={**os.environ, **env}, stdin=subprocess.PIPE) as player:
         assert player.stdout is not None
         assert player.stdout.readline() == "in use\n"
         planned = json.loads(prune(env, "--dry-run", "--json"))

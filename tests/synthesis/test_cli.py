@@ -19,7 +19,7 @@ from termigen_gym.task import folder_digest
 from tests.command import MAIN
 from tests.endpoint import Behaviour, Body, Endpoint, closes, cuts, hangs, says, status, waits_for
 from tests.machines import machines
-from tests.waiting import wait_until
+from tests.waiting import Process, wait_until
 
 SYNTHESIZE = (*MAIN, "synthesize")
 
@@ -99,18 +99,16 @@ def test_hundreds_are_in_the_making_at_a_time_and_the_endpoint_is_asked_as_often
     assert json.loads(done.stdout)["falls"] == {"proposer": 400}
 
 
-def begin(*words: str, **env: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+def begin(*words: str, **env: str) -> Process:
+    return Process(
         [*SYNTHESIZE, *words],
-        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
         start_new_session=True,
         env={**os.environ, **env},
     )
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_for(condition: Callable[[], bool], process: Process) -> None:
     """Return when it holds, of a process that goes on meanwhile."""
 
     def holds() -> bool:
@@ -125,11 +123,10 @@ def test_a_run_that_is_killed_goes_on_and_makes_the_same(one_engine: Engine, tmp
     words = ["--sandbox", one_engine.name, "--n", "2", "--seed", "3", "--json"]
     cut, whole, drafts = tmp_path / "cut", tmp_path / "whole", tmp_path / "drafts"
     drafts.mkdir()
-    process = begin("--out", str(cut), *words)
     journal = cut / "journal.jsonl"
-    wait_for(lambda: journal.exists() and "examined" in journal.read_text(), process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    with begin("--out", str(cut), *words) as process:
+        wait_for(lambda: journal.exists() and "examined" in journal.read_text(), process)
+        os.killpg(process.pid, signal.SIGKILL)
     done = run("--out", str(cut), *words)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["admitted"] == 2
@@ -137,10 +134,10 @@ def test_a_run_that_is_killed_goes_on_and_makes_the_same(one_engine: Engine, tmp
     with pytest.MonkeyPatch.context() as patch, machines(0) as cluster:
         patch.setenv("TMPDIR", str(drafts))
         dying, _ = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)
-        process = begin("--out", str(whole), *words, "--ray", cluster.address)
-        wait_for(lambda: len(list(drafts.glob("termigen-draft-*"))) >= 2, process)
-        cluster.remove_node(dying, allow_graceful=False)
-        told, _ = process.communicate(timeout=600)
+        with begin("--out", str(whole), *words, "--ray", cluster.address) as process:
+            wait_for(lambda: len(list(drafts.glob("termigen-draft-*"))) >= 2, process)
+            cluster.remove_node(dying, allow_graceful=False)
+            told, _ = process.communicate(timeout=600)
     assert process.returncode == 0
     assert json.loads(told)["admitted"] == 2
     names = sorted(path.name for path in (cut / "tasks").iterdir())
