@@ -133,8 +133,8 @@ class Plan:
         """Return what decides what an episode is, the tasks' digests included.
 
         The number of episodes, of workers, the engine and which verdicts are reused are left out: a run may be resumed
-        with others. So are the options of agent and critic that say where and how long a model is asked
-        (`WHERE_ASKED`), which may hold what is secret.
+        with others. So are the options of agent and critic that say where, how long and how often a model is
+        asked (`WHERE_ASKED`), which may hold what is secret.
 
         Raises:
             TaskError: a task is unknown.

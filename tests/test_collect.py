@@ -187,6 +187,15 @@ def test_each_agent_plays_each_task_and_seed_with_each_critic(run: Path) -> None
     assert "others" not in PLAN.identity(), "runs that were begun before can be resumed"
 
 
+def test_where_and_how_a_model_is_asked_decides_no_episode() -> None:
+    here = {"model": "m", "base_url": "http://here/v1"}
+    there = {"model": "m", "base_url": "http://there/v1", "timeout_s": 3.0, "retries": 0, "concurrency": 2}
+    plans = [replace(PLAN, critic="llm", critic_options=options) for options in (here, there, {**here, "tries": 9})]
+    first, same, other = (plan.identity() for plan in plans)
+    assert first == same
+    assert first != other
+
+
 def test_who_else_plays_is_checked_at_once() -> None:
     with pytest.raises(ValueError, match=r"others: expected agent, .*, found seed"):
         replace(PLAN, others=({"seed": 7},))

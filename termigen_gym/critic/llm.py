@@ -183,6 +183,7 @@ def critic_at(
     reviews: bool = True,
     max_tokens: int = MAX_TOKENS,
     timeout_s: float = 600.0,
+    retries: int = 5,
     concurrency: int = 16,
     price: tuple[float, float] | None = None,
 ) -> LlmCritic:
@@ -197,6 +198,7 @@ def critic_at(
         base_url: as of `OpenAIModel`, as are the following.
         api_key_env: the variable that holds the key.
         timeout_s: of one request.
+        retries: attempts after the first.
         concurrency: requests under way at a time.
         price: dollars per million prompt and completion tokens.
 
@@ -204,12 +206,14 @@ def critic_at(
         ModelRefused: the key is missing, or `base_url` is none.
     """
     arguments = json.dumps(
-        [model, base_url, api_key_env, judge, tries, reviews, max_tokens, timeout_s, concurrency, price]
+        [model, base_url, api_key_env, judge, tries, reviews, max_tokens, timeout_s, retries, concurrency, price]
     )
 
     def at(name: str) -> ChatModel:
         cost = None if price is None else Price(*price)
-        return OpenAIModel(name, base_url, api_key_env, timeout_s=timeout_s, concurrency=concurrency, price=cost)
+        return OpenAIModel(
+            name, base_url, api_key_env, timeout_s=timeout_s, retries=retries, concurrency=concurrency, price=cost
+        )
 
     with _making:
         found = _made.get(arguments)

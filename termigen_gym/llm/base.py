@@ -10,8 +10,11 @@ from typing import Any, Protocol
 
 from ..errors import ModelError
 
-WHERE_ASKED = frozenset({"base_url", "api_key_env", "timeout_s"})
-"""Options that say where and how long a model is asked: they decide nothing of what it says, and may hold secrets."""
+WHERE_ASKED = frozenset({"base_url", "api_key_env", "timeout_s", "retries", "concurrency"})
+"""Options that say where, how long and how often a model is asked.
+
+They decide nothing of what it says, and may hold secrets.
+"""
 
 
 @dataclass(frozen=True)

@@ -278,7 +278,7 @@ def test_conversations_that_break_their_server_do_not_end_a_run(task: Task, trou
             agent="chat",
             agent_options={**whom, "endpoint": {"retries": 0}},
             critic="llm",
-            critic_options=whom,
+            critic_options={**whom, "retries": 0},
             epsilon=0.5,
             workers=1,
         )
