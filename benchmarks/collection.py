@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,11 +32,13 @@ import gymnasium as gym
 from termigen_gym.episode import Episode
 from termigen_gym.sandbox.base import pack
 from termigen_gym.sandbox.bubblewrap import BubblewrapEngine
+from termigen_gym.sandbox.buildah import Layers
+from termigen_gym.start import SHELL_ENV
 from termigen_gym.store import EpisodeStore
+from termigen_gym.verifier import ARTIFACTS, TESTS
+from termigen_gym.verifier.rewards import LOGS
 
 WORKERS = 3
-_ARTIFACTS = "/logs/artifacts"
-_LOGS = "/logs/verifier"
 _EPISODE = r"""
 set -e
 given=$1 lower=$2 workdir=$3
@@ -73,14 +76,20 @@ class Took:
     wall_s: float
     cpu_s: float
 
+    @classmethod
+    def by(cls, run: Callable[[], object]) -> Took:
+        """Run something and return what it took."""
+        started, busy = time.monotonic(), busy_s()
+        run()
+        return cls(time.monotonic() - started, busy_s() - busy)
+
 
 @dataclass(frozen=True)
 class Bare:
     """An episode's programs, ready to run: a folder with its files, the image's layers, and the reward to come."""
 
     given: Path
-    layers: Path
-    lower: str
+    layers: Layers
     workdir: str
     environment: dict[str, str]
     reward: float | None
@@ -92,8 +101,8 @@ class Bare:
             RuntimeError: they ended with another reward than the episode.
         """
         argv = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _EPISODE, "sh"]
-        argv += [str(self.given), self.lower, self.workdir]
-        done = subprocess.run(argv, cwd=self.layers, env=self.environment, capture_output=True, text=True)
+        argv += [str(self.given), ":".join(self.layers.names), self.workdir]
+        done = subprocess.run(argv, cwd=self.layers.folder, env=self.environment, capture_output=True, text=True)
         if done.returncode != 0 or (self.reward is not None and float(done.stdout) != self.reward):
             raise RuntimeError(
                 f"{self.given.name}: expected reward {self.reward}, found {done.stdout!r} and exit code "
@@ -116,20 +125,13 @@ def bare(episode: Episode, engine: BubblewrapEngine, given: Path) -> Bare:
     if judged:
         assert task.config.separate
         (given / "artifacts.txt").write_text(
-            " ".join(artifact.source for artifact in task.config.artifacts_with(_ARTIFACTS))
+            " ".join(artifact.source for artifact in task.config.artifacts_with(ARTIFACTS))
         )
-        tests = {f"/tests/{name}": file for name, file in task.tests().items()}
-        (given / "tests.tar").write_bytes(pack(tests, {_LOGS: 0o755}))
-    layers = engine._store.layers(image)
-    home = {"HOME": "/root", "TERM": "xterm-256color", "LC_CTYPE": "C.UTF-8", "PAGER": "cat", "GIT_PAGER": "cat"}
-    return Bare(
-        given,
-        layers.folder,
-        ":".join(layers.names),
-        image.workdir,
-        {**home, **image.env},
-        episode.verdict["reward"] if judged else None,
-    )
+        tests = {f"{TESTS}/{name}": file for name, file in task.tests().items()}
+        (given / "tests.tar").write_bytes(pack(tests, {LOGS: 0o755}))
+    environment = {"HOME": "/root", **SHELL_ENV, **image.env}
+    reward = episode.verdict["reward"] if judged else None
+    return Bare(given, engine._store.layers(image), image.workdir, environment, reward)
 
 
 def busy_s() -> float:
@@ -143,18 +145,14 @@ def collected(folder: Path, episodes: int, seed: int) -> Took:
     termigen = str(Path(sys.executable).parent / "termigen")
     argv = [termigen, "collect", "--out", str(folder), "--episodes", str(episodes), "--seed", str(seed)]
     argv += ["--workers", str(WORKERS), "--sandbox", "bubblewrap", "--reuse-verdicts"]
-    started, busy = time.monotonic(), busy_s()
-    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return Took(time.monotonic() - started, busy_s() - busy)
+    return Took.by(lambda: subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
 
 def floor(folder: Path, scratch: Path, engine: BubblewrapEngine) -> Took:
     """Run what a run's episodes are made of."""
     found = [bare(episode, engine, scratch / episode.id) for episode in EpisodeStore(folder)]
     with ThreadPoolExecutor(WORKERS) as workers:
-        started, busy = time.monotonic(), busy_s()
-        list(workers.map(Bare.run, found))
-        return Took(time.monotonic() - started, busy_s() - busy)
+        return Took.by(lambda: list(workers.map(Bare.run, found)))
 
 
 def main() -> None:

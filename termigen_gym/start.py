@@ -15,7 +15,7 @@ from .verifier import plain_values
 _LOG_FOLDERS = ("/logs/agent", "/logs/verifier", "/logs/artifacts")
 # LC_CTYPE and not LANG: a program reads one file for it, and twelve for a whole locale, which takes a sixth of a small
 # program's time. The other eleven say what C says.
-_SHELL_ENV = {"TERM": "xterm-256color", "LC_CTYPE": "C.UTF-8", "PAGER": "cat", "GIT_PAGER": "cat"}
+SHELL_ENV = {"TERM": "xterm-256color", "LC_CTYPE": "C.UTF-8", "PAGER": "cat", "GIT_PAGER": "cat"}
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Start:
         """
 
         def open_shell(cwd: str | None) -> Shell:
-            return sandbox.open_shell(user=self.user, cwd=cwd or self.workdir, env=_SHELL_ENV)
+            return sandbox.open_shell(user=self.user, cwd=cwd or self.workdir, env=SHELL_ENV)
 
         return Terminal(open_shell, self.output_limit, sandbox.kill_processes)
 

@@ -26,7 +26,7 @@ from .rewards import LOGS, REWARD_FILES, REWARD_LIMIT, fraction, outcomes, rewar
 
 TESTS = "/tests"
 _TEST = ("bash", f"{TESTS}/test.sh")
-_ARTIFACTS = "/logs/artifacts"
+ARTIFACTS = "/logs/artifacts"
 _OUTPUT_TAIL = 4000
 _HASHED = 1 << 24  # bytes of changed files
 _ROOT = ("", "0", "root")
@@ -121,7 +121,7 @@ def _taken_out(sandbox: Sandbox, task: Task) -> _Taken:
     for hook in task.config.verifier.collect:
         sandbox.exec(["bash", "-c", hook.command], timeout_s=hook.timeout_sec, user=hook.user)
     sandbox.kill_processes()
-    wanted = task.config.artifacts_with(_ARTIFACTS)
+    wanted = task.config.artifacts_with(ARTIFACTS)
     found = _fetched(sandbox, [artifact.source for artifact in wanted if not artifact.exclude])
     for artifact in wanted:
         if artifact.exclude:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from termigen_gym.sandbox.process import slept
-from tests.waiting import wait_until
+from tests.waiting import Process, wait_until
 
 RUNS_ON = """\
 import sys, time
@@ -21,7 +21,7 @@ sys.stdin.read()
 
 def test_who_runs_on_until_it_sleeps_has_run() -> None:
     """A shell may be looked at while it still writes its prompt, and then go straight on to the next `read`."""
-    with subprocess.Popen([sys.executable, "-c", RUNS_ON], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with Process([sys.executable, "-c", RUNS_ON], stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdout.readline()
