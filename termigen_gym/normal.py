@@ -74,6 +74,7 @@ RULES: tuple[Rule, ...] = (
     _rule("number of a background job", r"(\[(?<=^\[)\d+\][+-]?) +\d+", r"\1 <pid>"),
     _rule("death in a script", r"(: line \d+: +)\d+ (?=[A-Z])", r"\1<pid> "),
     _rule("process id", r"([Pp](?<=\b[Pp])[Pp]?[Ii][Dd])(\W{1,3})\d+\b", r"\1\2<pid>"),
+    _rule("process of a sanitizer", r"==(?<=^==)\d+(?===)", "==<pid>", probe=r"==\d+=="),
     _rule(
         "row of ps aux",
         r"^(\S+) +\d+ +[\d.]+ +[\d.]+ +\d+ +\d+ (\S+ +\S+) +\S+ +\d+:\d\d ",

@@ -35,6 +35,7 @@ ALIKE = [
     ),
     ("process id", "pid=4242 up", "pid=17 up", "pid=<pid> up"),
     ("process id", "Main PID: 4242", "Main PID: 17", "Main PID: <pid>"),
+    ("process of a sanitizer", "==144==ERROR: Addr", "==9==ERROR: Addr", "==<pid>==ERROR: Addr"),
     (
         "row of ps aux",
         "root        12  0.0  0.1   4332  3420 pts/0    S    13:03   0:00 sleep 9",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ..agents import Agent, Echo, Null, Oracle
 from ..agents.simple import examples
 from ..critic import Critic, Proposal, Situation
 from ..episode import Episode
+from ..replay.comparing import differences, recorded
 from ..solution import Mistake, mistakes_of, solution_of
 from ..task import Task
 from .context import Context, Finding, Pick, finding
@@ -115,7 +116,7 @@ def _failed_tests(episode: Episode) -> str:
 
 
 def check_mistakes(context: Context) -> Finding:
-    """Every mistake of the list can be made and taken back: the solution still earns 1."""
+    """Every mistake of the list can be made and taken back: the solution still earns 1; each time it shows the same."""
     problems: list[str] = []
     evidence: list[str] = []
     total = 0
@@ -123,13 +124,31 @@ def check_mistakes(context: Context) -> Finding:
         mistakes = mistakes_of(task)
         total += len(mistakes)
         for together in _apart(mistakes):
-            if not _play_mistakes(context, pick, task, together)[0]:
+            bad, first = _play_mistakes(context, pick, task, together)
+            if not bad:
+                bad, again = _play_mistakes(context, pick, task, together)
+            if not bad:
+                problems += _unlike(pick, first, again)
                 continue
             for why, episode in (_play_mistakes(context, pick, task, [one]) for one in together):
                 if why:
                     problems.append(why)
                     evidence.append(of_episode(episode))
     return finding(problems, f"{total} mistakes were made and taken back", evidence=evidence)
+
+
+def _unlike(pick: Pick, first: Episode, again: Episode) -> Iterator[str]:
+    """Say of the mistakes that were made twice which showed something else: episodes with them would not replay."""
+    mistake_of = {
+        index: step.perturbation.reason
+        for step in first.steps
+        if step.perturbation is not None
+        for index in range(step.index, (step.recovered_at or step.index) + 1)
+    }
+    for it in differences(recorded(first), recorded(again)):
+        if it.step in mistake_of:
+            shown = f"showed {it.expected!r} the first time, {it.found!r} the second"
+            yield f"{pick}: {mistake_of[it.step]}: expected it to show the same each time, but step {it.step} {shown}"
 
 
 def _apart(mistakes: Sequence[Mistake]) -> list[list[Mistake]]:

@@ -67,6 +67,11 @@ ECHOED = "Write the sum of `numbers` into `answer.txt`, like\n\n```\n42\n```\n"
             "mistake 1, step 2: expected reward 1 after its repair, found 0.0",
         ),
         ({"mistakes": MISTAKES.replace("step = 2", "step = 9")}, "mistakes", "expected 1 to 3"),
+        (
+            {"mistakes": MISTAKES.replace("cat answer numbers", "cat answer /proc/sys/kernel/random/uuid")},
+            "mistakes",
+            "mistake 1, step 2: expected it to show the same each time, but step 2 showed ",
+        ),
     ],
 )
 def test_a_fault_is_found(tmp_path: Path, files: dict[str, str], check: str, text: str) -> None:
