@@ -33,6 +33,7 @@ FLOORS: dict[str, int] = {
     "tree": 3,
     "verifier": 3,
     "registration": 3,
+    "comparing": 4,
     "conformance": 4,
     "start": 4,
     "env": 4,

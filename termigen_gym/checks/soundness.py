@@ -9,9 +9,9 @@ import numpy as np
 
 from ..agents import Agent, Echo, Null, Oracle
 from ..agents.simple import examples
+from ..comparing import differences, recorded
 from ..critic import Critic, Proposal, Situation
 from ..episode import Episode
-from ..replay.comparing import differences, recorded
 from ..solution import Mistake, mistakes_of, solution_of
 from ..task import Task
 from .context import Context, Finding, Pick, finding

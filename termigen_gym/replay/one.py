@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
+from ..comparing import Part, Played, What, differences, recorded, same_text
 from ..episode import Episode
 from ..errors import EngineMissing, StoreError, TaskError, TermigenError
 from ..family import Family
@@ -15,7 +16,6 @@ from ..registration import env_id, make
 from ..task import Task
 from ..tree import end_state, tree_of
 from ..wrappers import TextEnv
-from .comparing import Part, Played, What, differences, recorded, same_text
 
 WAITS = 3
 """Turns, of up to ``command_timeout_s`` each, that a replay waits for what is on record, beyond those on record."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..episode import TAKEN_BACK, Episode
-from ..errors import StoreError
-from ..normal import normal
-from ..tree import Tree
+from .episode import TAKEN_BACK, Episode
+from .errors import StoreError
+from .normal import normal
+from .tree import Tree
 
 What = Literal["state", "exit_code", "observation", "reward", "files"]
 
