@@ -23,7 +23,7 @@ from .beside import run_beside
 from .commits import commit, discard
 from .container_files import Files, is_below, over, reaching
 from .container_shell import ContainerShell
-from .daemon import API_TIMEOUT_S, Link, daemon, remove, started
+from .daemon import API_TIMEOUT_S, Link, daemon, remove, restart, started
 from .hijack import Output, Stream, drain
 from .master import PtyShell, open_terminal
 from .nearby import is_inside, kill_in, owner_of
@@ -215,7 +215,7 @@ class DockerSandbox(Sandbox):
         with daemon(f"{self._name}: kill its processes"):
             if not self._process_1_kills(time.monotonic() + _KILL_S):
                 # It does not answer: somebody inside holds it with ptrace. The daemon can.
-                self._client.restart(self._id, timeout=0)
+                restart(self._client, self._id)
 
     def _kill_nearby(self, mark: int | None = None) -> bool:
         """Kill past the daemon, which waits for what it starts in a container, and that may have been stopped there."""

@@ -145,6 +145,20 @@ def started(client: docker.APIClient, owed: set[str], create: Callable[[], str],
     return container
 
 
+def restart(client: docker.APIClient, container: str, tries: int = 2) -> None:
+    """Kill a container and start it again with its files; as in `started`, a start that fails is tried once more.
+
+    Raises:
+        docker.errors.APIError: it can't be started.
+    """
+    try:
+        client.restart(container, timeout=0)
+    except docker.errors.APIError:
+        if tries == 1:
+            raise
+        restart(client, container, tries - 1)
+
+
 def remove(client: docker.APIClient, container: str) -> bool:
     """Kill and remove a container; False where that was done or under way already.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import select
 import signal
 import socket
 import sys
+import tarfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from termigen_gym.conformance import Case, conformance_image, files, shells, tak
 from termigen_gym.errors import BuildError, EngineMissing, SandboxDied, SandboxError
 from termigen_gym.sandbox.base import Image, ImageSource, Limits
 from termigen_gym.sandbox.container_shell import ContainerShell
-from termigen_gym.sandbox.daemon import remove, started
+from termigen_gym.sandbox.daemon import remove, restart, started
 from termigen_gym.sandbox.docker import DockerEngine
 from termigen_gym.sandbox.images import BASE, ensure_base
 from termigen_gym.sandbox.master import PtyShell
@@ -294,6 +296,41 @@ def test_one_that_can_not_be_started_is_tried_again_once(docker: DockerEngine, p
         with pytest.raises(errors.APIError, match="/no/such/program"):
             started(docker.client, set(), create)
     assert containers(docker, "=".join(*label.items())) == set()
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("bad", range(3))
+def test_one_that_does_not_start_again_is_tried_once_more(docker: DockerEngine, plain: Image, bad: int) -> None:
+    missing, link = io.BytesIO(), tarfile.TarInfo("sh")
+    link.type, link.linkname = tarfile.SYMTYPE, "dash"
+    with tarfile.open(fileobj=missing, mode="w") as archive:
+        archive.addfile(link)
+
+    class Client:
+        """The daemon's; after so many restarts that fail, what the container can't start without is there again."""
+
+        left = bad
+
+        def restart(self, container: str, timeout: int) -> None:
+            try:
+                docker.client.restart(container, timeout=timeout)
+            except errors.APIError:
+                self.left -= 1
+                if not self.left:
+                    docker.client.put_archive(container, "/usr/bin", missing.getvalue())
+                raise
+
+    with docker.start(plain, SMALL) as box:
+        (container,) = containers(docker, label_of(docker))
+        box.exec(["sh", "-c", "echo kept >/kept"], timeout_s=30)
+        if bad:
+            box.exec(["rm", "/usr/bin/sh"], timeout_s=30)
+        if bad < 2:
+            restart(Client(), container)
+            assert box.read("/kept") == b"kept\n"
+        else:
+            with pytest.raises(errors.APIError, match="/bin/sh"):
+                restart(Client(), container)
 
 
 @pytest.mark.docker
